@@ -1,0 +1,1 @@
+"""Accounts: users, their devices, tokens and passwords."""

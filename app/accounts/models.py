@@ -1,0 +1,50 @@
+"""Users and the devices they are logged in on."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import FetchedValue, ForeignKey, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database.base import Base
+
+
+class User(Base):
+    __tablename__ = "users"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+    email: Mapped[str]
+    name: Mapped[str]
+    password_hash: Mapped[str]
+    role: Mapped[str] = mapped_column(server_default="user")
+    time_zone: Mapped[str] = mapped_column(server_default="UTC")
+    locale: Mapped[str] = mapped_column(server_default="en")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(
+        server_default=func.now(), server_onupdate=FetchedValue()
+    )
+
+
+class Device(Base):
+    """One log-in on one device: a family of rotating refresh tokens, kept as SHA-256 digests.
+
+    `refresh_hash` is the current token. `parent_hash` is the one before it, which may be used again
+    for a short grace after `rotated_at`; that makes `sibling_hash`, the child whose reply may
+    have been lost.
+    """
+
+    __tablename__ = "devices"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    user_agent: Mapped[str] = mapped_column(server_default="")
+    refresh_hash: Mapped[bytes]
+    sibling_hash: Mapped[bytes | None]
+    parent_hash: Mapped[bytes | None]
+    rotated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    revoked_reason: Mapped[str | None]

@@ -1,0 +1,1 @@
+"""The database: base classes, and the session that carries the user (row-level security)."""

@@ -1,0 +1,35 @@
+"""Base class and mixins of the models."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, FetchedValue, ForeignKey, Text, func
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Timestamp = DateTime(timezone=True)
+
+
+class Base(DeclarativeBase):
+    """Base of all models; timestamps carry their zone."""
+
+    type_annotation_map = {datetime: Timestamp, str: Text}  # noqa: RUF012 - SQLAlchemy's own form
+
+
+class OwnedRow:
+    """Columns of a row that belongs to one user and travels through the sync feed.
+
+    `rev` and `updated_at` are stamped by the trigger `stamp_revision`; never write them.
+    """
+
+    user_id: Mapped[UUID] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    id: Mapped[str] = mapped_column(primary_key=True)
+    rev: Mapped[int] = mapped_column(
+        BigInteger, server_default=FetchedValue(), server_onupdate=FetchedValue()
+    )
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(
+        server_default=FetchedValue(), server_onupdate=FetchedValue()
+    )
+    deleted_at: Mapped[datetime | None]

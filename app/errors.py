@@ -1,0 +1,162 @@
+"""Errors as RFC 9457 problem details: every answer of 400 and above has this one shape."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from apiflask import APIFlask, HTTPError
+from flask import Response, current_app, g
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import HTTPException
+
+CONTENT_TYPE = "application/problem+json"
+
+logger = structlog.get_logger(__name__)
+
+
+class Problem(Exception):
+    """An error that knows its own response.
+
+    Subclasses set `status` and `type` (a stable word that clients may compare); `detail` says what
+    is wrong and how to mend it; further keywords become members of the body.
+    """
+
+    status = 400
+    type = "bad-request"
+
+    def __init__(self, detail: str, *, headers: dict[str, str] | None = None, **extra: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = headers or {}
+        self.extra = extra
+
+
+class Unauthorized(Problem):
+    status, type = 401, "unauthorized"
+
+    def __init__(self, detail: str, **extra: Any) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="fivebox"'}, **extra)
+
+
+class Forbidden(Problem):
+    status, type = 403, "forbidden"
+
+
+class NotFound(Problem):
+    status, type = 404, "not-found"
+
+
+class Conflict(Problem):
+    status, type = 409, "conflict"
+
+
+class PreconditionFailed(Problem):
+    """The row changed since the client read it; `current` in the body is its present state."""
+
+    status, type = 412, "precondition-failed"
+
+
+class Unprocessable(Problem):
+    """The input is well-formed but breaks a rule; `errors` lists field and fault."""
+
+    status, type = 422, "invalid-input"
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__("The input is not valid.", errors=[{"field": field, "detail": detail}])
+
+
+class TooManyRequests(Problem):
+    status, type = 429, "too-many-requests"
+
+
+class Unavailable(Problem):
+    status, type = 503, "unavailable"
+
+
+def problem_response(
+    status: int,
+    type_: str,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    **extra: Any,
+) -> Response:
+    """Build a problem response (RFC 9457); `request_id` in it finds the log lines.
+
+    Args:
+        status: HTTP status.
+        type_: stable word of the kind of problem, sent as `urn:fivebox:problem:<word>`.
+        detail: text for people.
+        headers: further response headers.
+        extra: further members of the body.
+    """
+    body = {
+        "type": f"urn:fivebox:problem:{type_}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "request_id": g.get("request_id"),
+        **extra,
+    }
+    return Response(
+        current_app.json.dumps(body), status=status, headers=headers, content_type=CONTENT_TYPE
+    )
+
+
+def init_app(app: APIFlask) -> None:
+    """Answer every error of the app with a problem."""
+    app.error_processor(_from_apiflask)
+    app.register_error_handler(Problem, _from_problem)
+    app.register_error_handler(HTTPException, _from_werkzeug)
+    app.register_error_handler(OperationalError, _from_lost_database)
+    app.register_error_handler(PoolTimeoutError, _from_lost_database)
+    app.register_error_handler(Exception, _from_bug)
+
+
+def _from_problem(error: Problem) -> Response:
+    return problem_response(error.status, error.type, error.detail, error.headers, **error.extra)
+
+
+def _from_apiflask(error: HTTPError) -> Response:
+    cause = error.__cause__
+    if isinstance(cause, ValidationError):
+        errors = [
+            {
+                "field": ".".join(str(part) for part in item["loc"]),
+                "detail": item["msg"].removeprefix("Value error, "),
+            }
+            for item in cause.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        return problem_response(422, "invalid-input", "The input is not valid.", errors=errors)
+    status = HTTPStatus(error.status_code)
+    return problem_response(status.value, _word(status), error.message)
+
+
+def _from_werkzeug(error: HTTPException) -> Response:
+    status = HTTPStatus(error.code or 500)
+    headers = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After", "Location")}
+    if 300 <= status < 400:
+        return Response(status=status, headers=headers)
+    return problem_response(status.value, _word(status), error.description or "", headers)
+
+
+def _from_lost_database(error: DBAPIError | PoolTimeoutError) -> Response:
+    logger.error("database unavailable", event_kind="error", exc_info=error)
+    return problem_response(
+        503,
+        "unavailable",
+        "The database does not answer; try again shortly.",
+        {"Retry-After": "2"},
+    )
+
+
+def _from_bug(error: Exception) -> Response:
+    logger.error("unhandled error", event_kind="error", exc_info=error)
+    return problem_response(
+        500, "internal-error", "Something went wrong here; the request id finds it in the logs."
+    )
+
+
+def _word(status: HTTPStatus) -> str:
+    return status.phrase.lower().replace(" ", "-")
