@@ -2,9 +2,17 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import Field, PostgresDsn, RedisDsn, SecretStr, ValidationError, model_validator
+from pydantic import (
+    Field,
+    PostgresDsn,
+    RedisDsn,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,10 +51,14 @@ class Settings(BaseSettings):
         5000, ge=100, description="A statement that runs longer is cancelled, in milliseconds."
     )
     redis_url: RedisDsn = Field(description="Redis URL: rate-limit counters, cache, events.")
-    jwt_secret: SecretStr = Field(description="Key that signs access tokens, 32 characters or more.")
+    jwt_secret: SecretStr = Field(
+        min_length=MIN_SECRET_CHARACTERS,
+        description="Key that signs access tokens, 32 characters or more.",
+    )
     jwt_audience: str = Field("fivebox-api", description="The `aud` of access tokens.")
     password_pepper: SecretStr = Field(
-        description="Mixed into every password before hashing; never change it. 32 characters or more."
+        min_length=MIN_SECRET_CHARACTERS,
+        description="Mixed into every password before hashing, 32 characters or more; never change it.",
     )
     public_url: str = Field(
         "http://127.0.0.1:8000",
@@ -78,37 +90,53 @@ class Settings(BaseSettings):
     slow_request_ms: int = Field(1000, ge=1, description="A slower request is logged as slow.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Larger bodies are refused with 413.")
 
-    @model_validator(mode="before")
+    @field_validator("cors_origins", "products", mode="before")
     @classmethod
-    def split_lists(cls, values: Any) -> Any:
-        """Read comma lists such as `a, b` into tuples."""
-        for name in ("cors_origins", "products"):
-            if isinstance(values, dict) and isinstance(values.get(name), str):
-                values[name] = tuple(p.strip() for p in values[name].split(",") if p.strip())
-        return values
+    def split_list(cls, value: Any) -> Any:
+        """Read a comma list such as `a, b` into a tuple."""
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
 
-    @model_validator(mode="after")
-    def refuse_weak_secrets(self) -> Self:
-        """Refuse short secrets, and in production a short database password and plain http."""
-        faults = [
-            f"{PREFIX}{name.upper()}: needs {MIN_SECRET_CHARACTERS} characters or more"
-            for name in ("jwt_secret", "password_pepper")
-            if len(getattr(self, name).get_secret_value()) < MIN_SECRET_CHARACTERS
-        ]
-        if self.jwt_secret.get_secret_value() == self.password_pepper.get_secret_value():
-            faults.append(f"{PREFIX}PASSWORD_PEPPER: must differ from {PREFIX}JWT_SECRET")
-        if self.environment is Environment.PRODUCTION:
-            password = self.database_url.hosts()[0].get("password") or ""
-            if len(password) < MIN_DATABASE_PASSWORD_CHARACTERS:
-                faults.append(
-                    f"{PREFIX}DATABASE_URL: its password needs "
-                    f"{MIN_DATABASE_PASSWORD_CHARACTERS} characters or more"
-                )
-            if not self.public_url.startswith("https://"):
-                faults.append(f"{PREFIX}PUBLIC_URL: must begin with https:// in production")
-        if faults:
-            raise ValueError("\n".join(faults))
-        return self
+    @field_validator("products")
+    @classmethod
+    def refuse_unknown_product(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """A product is a folder in app/products."""
+        for name in names:
+            if not (ROOT / "app" / "products" / name / "routes.py").is_file():
+                raise ValueError(f"there is no product {name!r} in app/products")
+        return names
+
+    @field_validator("password_pepper")
+    @classmethod
+    def refuse_same_secret(cls, pepper: SecretStr, info: ValidationInfo) -> SecretStr:
+        """One secret must not serve two purposes."""
+        if pepper == info.data.get("jwt_secret"):
+            raise ValueError(f"must differ from {PREFIX}JWT_SECRET")
+        return pepper
+
+    @field_validator("database_url")
+    @classmethod
+    def refuse_weak_password(cls, url: PostgresDsn, info: ValidationInfo) -> PostgresDsn:
+        """In production the database password must be long."""
+        password = url.hosts()[0]["password"] or ""
+        if _in_production(info) and len(password) < MIN_DATABASE_PASSWORD_CHARACTERS:
+            raise ValueError(
+                f"its password needs {MIN_DATABASE_PASSWORD_CHARACTERS} characters or more"
+            )
+        return url
+
+    @field_validator("public_url")
+    @classmethod
+    def refuse_plain_http(cls, url: str, info: ValidationInfo) -> str:
+        """In production clients come by https."""
+        if _in_production(info) and not url.startswith("https://"):
+            raise ValueError("must begin with https:// in production")
+        return url
+
+
+def _in_production(info: ValidationInfo) -> bool:
+    return info.data.get("environment") is Environment.PRODUCTION
 
 
 def load_settings() -> Settings:
@@ -124,9 +152,10 @@ def load_settings() -> Settings:
 
 
 def _describe(item: Any) -> str:
-    if not item["loc"]:
-        return str(item["ctx"]["error"])
-    return f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg'][0].lower()}{item['msg'][1:]}"
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "too_short":
+        message = f"needs {item['ctx']['min_length']} characters or more"
+    return f"{PREFIX}{str(item['loc'][0]).upper()}: {message[0].lower()}{message[1:]}"
 
 
 def version() -> str:

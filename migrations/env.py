@@ -5,7 +5,7 @@ from flask import current_app
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from app.extensions import db
+from app.database.base import Base
 
 # Any constant serves; two releases must use the same one.
 ADVISORY_LOCK = 5_105_000
@@ -24,7 +24,7 @@ def run() -> None:
         connection.execute(text("SET lock_timeout = '4s'"))
         connection.commit()
         context.configure(
-            connection=connection, target_metadata=db.metadata, transaction_per_migration=True
+            connection=connection, target_metadata=Base.metadata, transaction_per_migration=True
         )
         with context.begin_transaction():
             context.run_migrations()

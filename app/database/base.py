@@ -4,15 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, FetchedValue, ForeignKey, Text, func
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-Timestamp = DateTime(timezone=True)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 
 
 class Base(DeclarativeBase):
-    """Base of all models; timestamps carry their zone."""
+    """Base of all models; timestamps carry their zone, text has no length."""
 
-    type_annotation_map = {datetime: Timestamp, str: Text}  # noqa: RUF012 - SQLAlchemy's own form
+    registry = registry(type_annotation_map={datetime: DateTime(timezone=True), str: Text()})
 
 
 class OwnedRow:
