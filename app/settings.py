@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     jwt_audience: str = Field("fivebox-api", description="The `aud` of access tokens.")
     password_pepper: SecretStr = Field(
         min_length=MIN_SECRET_CHARACTERS,
-        description="Mixed into every password before hashing, 32 characters or more; never change it.",
+        description="Mixed into every password; 32 characters or more. Never change it.",
     )
     public_url: str = Field(
         "http://127.0.0.1:8000",
@@ -86,9 +86,13 @@ class Settings(BaseSettings):
         None, description="Folder that the worker processes share for Prometheus metrics."
     )
     products: CommaList = Field(("habits",), description="Product modules to serve.")
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level.")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level."
+    )
     slow_request_ms: int = Field(1000, ge=1, description="A slower request is logged as slow.")
-    max_body_bytes: int = Field(1_048_576, ge=1024, description="Larger bodies are refused with 413.")
+    max_body_bytes: int = Field(
+        1_048_576, ge=1024, description="Larger bodies are refused with 413."
+    )
 
     @field_validator("cors_origins", "products", mode="before")
     @classmethod

@@ -184,6 +184,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TABLE user_progress, user_habits, sync_state, devices, users")
-    op.execute(
-        "DROP FUNCTION stamp_revision(), touch_updated_at(), app_scope(), app_user_id()"
-    )
+    op.execute("DROP FUNCTION stamp_revision(), touch_updated_at(), app_scope(), app_user_id()")

@@ -1,0 +1,138 @@
+"""Real PostgreSQL and Valkey for every worker of the tests; each test begins with no accounts."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from local.servers import EmbeddedServers
+
+# prometheus_client chooses its multiprocess mode when it is first imported.
+METRICS_DIR = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="fivebox-metrics-")
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServers]:
+    running = EmbeddedServers(tmp_path_factory.mktemp("servers"))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def environment(
+    servers: EmbeddedServers, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """The FIVEBOX_* variables of the test run, set in this process too."""
+    folder = tmp_path_factory.mktemp("run")
+    variables = {
+        **servers.environment(),
+        "FIVEBOX_ENVIRONMENT": "test",
+        "FIVEBOX_JWT_SECRET": secrets.token_hex(32),
+        "FIVEBOX_PASSWORD_PEPPER": secrets.token_hex(32),
+        "FIVEBOX_MAINTENANCE_FILE": str(folder / "maintenance"),
+        "FIVEBOX_METRICS_DIR": METRICS_DIR,
+        # Tests of the limits turn them on; all others come from one address.
+        "FIVEBOX_RATE_LIMITS_ENABLED": "false",
+    }
+    os.environ.update(variables)
+    return variables
+
+
+@pytest.fixture(scope="session")
+def app(environment: dict[str, str]) -> APIFlask:
+    """The application on a migrated database, as the role fivebox_app."""
+    from app import create_app
+
+    application = create_app()
+    with application.app_context():
+        upgrade()
+    return application
+
+
+@pytest.fixture
+def make_app(app: APIFlask, environment: dict[str, str]) -> Callable[..., APIFlask]:
+    """Build another application on the same database with some settings changed."""
+    from app import create_app
+    from app.settings import Settings
+
+    def make(**changes: Any) -> APIFlask:
+        return create_app(Settings(**changes))
+
+    return make
+
+
+@pytest.fixture
+def settings(app: APIFlask) -> Any:
+    return app.extensions["settings"]
+
+
+@pytest.fixture
+def owner_connection(app: APIFlask, servers: EmbeddedServers) -> Iterator[psycopg.Connection]:
+    """A connection of the superuser: past row-level security, for arranging and inspecting."""
+    with psycopg.connect(servers.superuser_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(autouse=True)
+def no_accounts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Remove all rows after a test that used the application."""
+    yield
+    if "app" in request.fixturenames:
+        connection = request.getfixturevalue("servers").superuser_url
+        with psycopg.connect(connection, autocommit=True) as session:
+            session.execute("SET lock_timeout = '5s'")
+            session.execute("TRUNCATE users CASCADE")
+
+
+@pytest.fixture
+def client(app: APIFlask) -> FlaskClient:
+    return app.test_client()
+
+
+@dataclass
+class Account:
+    """A registered user, logged in on one device."""
+
+    id: str
+    email: str
+    password: str
+    tokens: dict[str, Any]
+    client: FlaskClient
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.tokens['access_token']}"}
+
+
+@pytest.fixture
+def register(client: FlaskClient) -> Callable[..., Account]:
+    """Register an account through the API."""
+    numbers = count(1)
+
+    def make(email: str | None = None, password: str = PASSWORD) -> Account:
+        email = email or f"user{next(numbers)}@example.com"
+        answer = client.post(
+            "/v1/accounts/register",
+            json={"email": email, "password": password, "name": "Ada", "device_name": "phone"},
+        )
+        assert answer.status_code == 201, answer.text
+        body = answer.get_json()
+        return Account(body["user"]["id"], email, password, body["tokens"], client)
+
+    return make
+
+
+@pytest.fixture
+def project() -> Path:
+    return Path(__file__).resolve().parent.parent
