@@ -5,7 +5,7 @@ from importlib import import_module
 from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, errors, operations
+from app import cli, converters, errors, operations
 from app.accounts.routes import accounts
 from app.database.session import engine_options
 from app.extensions import db, jwt, migrate, redis
@@ -37,6 +37,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     jwt.init_app(app)
     redis.init_app(str(settings.redis_url))
     errors.init_app(app)
+    converters.init_app(app)
     operations.init_app(app, settings)
     app.register_blueprint(accounts)
     for name in settings.products:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 CONTENT_TYPE = "application/problem+json"
+INVALID = "The input is not valid."
 
 logger = structlog.get_logger(__name__)
 
@@ -64,7 +65,7 @@ class Unprocessable(Problem):
     status, type = 422, "invalid-input"
 
     def __init__(self, field: str, detail: str) -> None:
-        super().__init__("The input is not valid.", errors=[{"field": field, "detail": detail}])
+        super().__init__(INVALID, errors=[{"field": field, "detail": detail}])
 
 
 class TooManyRequests(Problem):
@@ -104,6 +105,19 @@ def problem_response(
     )
 
 
+def invalid_input(error: ValidationError) -> Problem:
+    """Make the problem 422 that names each faulty field of a schema."""
+    problem = Unprocessable("", "")
+    problem.extra["errors"] = [
+        {
+            "field": ".".join(str(part) for part in item["loc"]),
+            "detail": item["msg"].removeprefix("Value error, "),
+        }
+        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return problem
+
+
 def init_app(app: APIFlask) -> None:
     """Answer every error of the app with a problem."""
     app.error_processor(_from_apiflask)
@@ -119,18 +133,10 @@ def _from_problem(error: Problem) -> Response:
 
 
 def _from_apiflask(error: HTTPError) -> Response:
-    cause = error.__cause__
-    if isinstance(cause, ValidationError):
-        errors = [
-            {
-                "field": ".".join(str(part) for part in item["loc"]),
-                "detail": item["msg"].removeprefix("Value error, "),
-            }
-            for item in cause.errors(include_url=False, include_context=False, include_input=False)
-        ]
-        return problem_response(422, "invalid-input", "The input is not valid.", errors=errors)
+    if isinstance(error.__cause__, ValidationError):
+        return _from_problem(invalid_input(error.__cause__))
     status = HTTPStatus(error.status_code)
-    return problem_response(status.value, _word(status), error.message)
+    return problem_response(status.value, _word(status), error.message or status.phrase)
 
 
 def _from_werkzeug(error: HTTPException) -> Response:

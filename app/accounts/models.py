@@ -3,7 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import FetchedValue, ForeignKey, func
+from sqlalchemy import FetchedValue, ForeignKey, LargeBinary, func
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database.base import Base
@@ -28,9 +29,9 @@ class User(Base):
 class Device(Base):
     """One log-in on one device: a family of rotating refresh tokens, kept as SHA-256 digests.
 
-    `refresh_hash` is the current token. `parent_hash` is the one before it, which may be used again
-    for a short grace after `rotated_at`; that makes `sibling_hash`, the child whose reply may
-    have been lost.
+    `refresh_hash` is the current token and `parent_hash` the one before it, which may be used again
+    for a short grace after `rotated_at`: the reply that carried its child may have been lost. The
+    children made earlier in that grace are `sibling_hashes`; any child may be the one that arrived.
     """
 
     __tablename__ = "devices"
@@ -40,7 +41,7 @@ class Device(Base):
     name: Mapped[str]
     user_agent: Mapped[str] = mapped_column(server_default="")
     refresh_hash: Mapped[bytes]
-    sibling_hash: Mapped[bytes | None]
+    sibling_hashes: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary), server_default="{}")
     parent_hash: Mapped[bytes | None]
     rotated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import SmallInteger
+from sqlalchemy import ForeignKeyConstraint, SmallInteger
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -10,7 +10,8 @@ from app.database.base import Base, OwnedRow
 
 
 class Habit(OwnedRow, Base):
-    """`schedule` is daily, weekdays (ISO 1 = Monday … 7 in `weekdays`) or weekly (`times_per_week`)."""
+    """`schedule` is daily, weekdays (those in `weekdays`, ISO: Monday is 1), or weekly
+    (`times_per_week` days of every ISO week)."""
 
     __tablename__ = "user_habits"
 
@@ -30,6 +31,11 @@ class Progress(OwnedRow, Base):
     """
 
     __tablename__ = "user_progress"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["user_id", "habit_id"], ["user_habits.user_id", "user_habits.id"], ondelete="CASCADE"
+        ),
+    )
 
     habit_id: Mapped[str]
     date: Mapped[date]

@@ -1,0 +1,56 @@
+"""Who calls: the bearer token of a request, and the user it stands for."""
+
+from uuid import UUID
+
+from apiflask import HTTPTokenAuth
+from flask import Response, g
+from sqlalchemy import func, select
+
+from app.accounts.models import Device, User
+from app.accounts.tokens import bearer_claims
+from app.database.session import act_as
+from app.errors import Forbidden, Unauthorized
+from app.extensions import db
+
+auth = HTTPTokenAuth(realm="fivebox", description="Access token of POST /v1/accounts/login.")
+
+
+def current_user() -> User:
+    """The user of this request; only for views with `auth_required(auth)`."""
+    user: User = auth.current_user
+    return user
+
+
+@auth.verify_token  # type: ignore[untyped-decorator]
+def _load_user(_token: str) -> User | None:
+    """Load the token's user, and let the request's transactions see that user's rows only.
+
+    The device is looked up each time: revoking it ends its access tokens at once.
+    """
+    claims = bearer_claims()
+    if claims is None:
+        return None
+    act_as(UUID(claims["sub"]))
+    g.device_id = UUID(claims["sid"])
+    return db.session.scalar(
+        select(User)
+        .join(Device, Device.user_id == User.id)
+        .where(
+            User.id == UUID(claims["sub"]),
+            Device.id == g.device_id,
+            Device.revoked_at.is_(None),
+            Device.expires_at > func.now(),
+        )
+    )
+
+
+@auth.get_user_roles  # type: ignore[untyped-decorator]
+def _roles(user: User) -> list[str]:
+    return [user.role]
+
+
+@auth.error_handler  # type: ignore[untyped-decorator]
+def _refuse(status: int) -> Response:
+    if status == Forbidden.status:
+        raise Forbidden("Your role does not allow this.")
+    raise Unauthorized("Send a valid access token: `Authorization: Bearer <token>`.")

@@ -1,0 +1,136 @@
+"""Endpoints of accounts."""
+
+from uuid import UUID
+
+from apiflask import APIBlueprint
+from flask import current_app, g, request
+from flask_limiter.util import get_remote_address
+
+from app.accounts import service, sessions
+from app.accounts.authentication import auth, current_user
+from app.accounts.schemas import (
+    DeviceOutput,
+    DevicesOutput,
+    LoginInput,
+    PasswordInput,
+    ProfileInput,
+    RefreshInput,
+    RegisterInput,
+    SessionOutput,
+    TokensOutput,
+    UserOutput,
+)
+from app.extensions import limiter
+
+accounts = APIBlueprint("accounts", __name__, url_prefix="/v1/accounts", tag="Accounts")
+
+
+def _login_limit() -> str:
+    limit: str = current_app.extensions["settings"].rate_limit_login
+    return limit
+
+
+# Registration and log-in share one allowance: both tell whether an address has an account.
+limit_by_address = limiter.shared_limit(_login_limit, scope="login", key_func=get_remote_address)
+
+
+@accounts.post("/register")
+@limit_by_address
+@accounts.input(RegisterInput, arg_name="data")
+@accounts.output(SessionOutput, 201)
+@accounts.doc(responses=[403, 409])
+def register(data: RegisterInput) -> SessionOutput:
+    """Register an account; the calling device is logged in."""
+    return service.register(data, request.user_agent.string)
+
+
+@accounts.post("/login")
+@limit_by_address
+@accounts.input(LoginInput, arg_name="data")
+@accounts.output(SessionOutput)
+@accounts.doc(responses=[401])
+def log_in(data: LoginInput) -> SessionOutput:
+    """Log a device in."""
+    return service.log_in(data, request.user_agent.string)
+
+
+@accounts.post("/refresh")
+@accounts.input(RefreshInput, arg_name="data")
+@accounts.output(TokensOutput)
+@accounts.doc(responses=[401])
+def refresh(data: RefreshInput) -> TokensOutput:
+    """Exchange the refresh token for new tokens.
+
+    Each refresh token serves once; a repeat within ten seconds, after a lost reply, is answered
+    too. A later repeat logs the device out.
+    """
+    return sessions.refresh(data.refresh_token)
+
+
+@accounts.post("/logout")
+@accounts.auth_required(auth)
+@accounts.output({}, 204)
+def log_out() -> str:
+    """Log the calling device out."""
+    sessions.revoke_device(current_user().id, g.device_id)
+    return ""
+
+
+@accounts.post("/logout-everywhere")
+@accounts.auth_required(auth)
+@accounts.output({}, 204)
+def log_out_everywhere() -> str:
+    """Log all devices out, the calling one too."""
+    sessions.revoke_all(current_user().id)
+    return ""
+
+
+@accounts.get("/me")
+@accounts.auth_required(auth)
+@accounts.output(UserOutput)
+def show_profile() -> UserOutput:
+    """Show your profile."""
+    return UserOutput.model_validate(current_user())
+
+
+@accounts.patch("/me")
+@accounts.auth_required(auth)
+@accounts.input(ProfileInput, arg_name="data")
+@accounts.output(UserOutput)
+def update_profile(data: ProfileInput) -> UserOutput:
+    """Change your name, time zone or locale."""
+    return service.update_profile(current_user(), data)
+
+
+@accounts.post("/me/password")
+@limit_by_address
+@accounts.auth_required(auth)
+@accounts.input(PasswordInput, arg_name="data")
+@accounts.output({}, 204)
+@accounts.doc(responses=[409])
+def change_password(data: PasswordInput) -> str:
+    """Change your password; all other devices are logged out."""
+    service.change_password(current_user(), g.device_id, data)
+    return ""
+
+
+@accounts.get("/devices")
+@accounts.auth_required(auth)
+@accounts.output(DevicesOutput)
+def list_devices() -> DevicesOutput:
+    """List the devices that are logged in."""
+    items = [
+        DeviceOutput.model_validate({**vars(device), "current": device.id == g.device_id})
+        for device in sessions.list_devices(current_user().id)
+    ]
+    return DevicesOutput(items=items)
+
+
+@accounts.delete("/devices/<uuid:device_id>")
+@accounts.auth_required(auth)
+@accounts.output({}, 204)
+@accounts.doc(responses=[404])
+def revoke_device(device_id: UUID) -> str:
+    """Log one of your devices out."""
+    sessions.revoke_device(current_user().id, device_id)
+    return ""

@@ -1,0 +1,98 @@
+"""What the account endpoints take and give."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, EmailStr, Field, StringConstraints, model_validator
+
+from app.schemas import Input, Output
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("must be an IANA time zone such as Europe/Vienna")
+    return name
+
+
+Email = Annotated[EmailStr, StringConstraints(to_lower=True, max_length=254)]
+# Spaces around a password belong to it.
+Password = Annotated[str, StringConstraints(strip_whitespace=False, min_length=10, max_length=128)]
+GivenPassword = Annotated[str, StringConstraints(strip_whitespace=False, max_length=128)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
+Locale = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")]
+
+
+class RegisterInput(Input):
+    email: Email
+    password: Password
+    name: Name
+    device_name: Name = "unnamed"
+    time_zone: TimeZone = "UTC"
+    locale: Locale = "en"
+
+    @model_validator(mode="after")
+    def refuse_obvious_password(self) -> Self:
+        """A password must not be the address, nor one character over and over."""
+        if self.password.lower() == self.email or len(set(self.password)) < 3:
+            raise ValueError("choose a password that is harder to guess")
+        return self
+
+
+class LoginInput(Input):
+    email: Email
+    password: GivenPassword
+    device_name: Name = "unnamed"
+
+
+class RefreshInput(Input):
+    refresh_token: Annotated[str, Field(max_length=200)]
+
+
+class ProfileInput(Input):
+    name: Name | None = None
+    time_zone: TimeZone | None = None
+    locale: Locale | None = None
+
+
+class PasswordInput(Input):
+    current_password: GivenPassword
+    new_password: Password
+
+
+class UserOutput(Output):
+    id: UUID
+    email: str
+    name: str
+    role: Literal["user", "admin"]
+    time_zone: str
+    locale: str
+    created_at: datetime
+
+
+class TokensOutput(Output):
+    access_token: str
+    refresh_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the scheme's name
+    expires_in: int = Field(description="Seconds until the access token ends.")
+    device_id: UUID
+
+
+class SessionOutput(Output):
+    user: UserOutput
+    tokens: TokensOutput
+
+
+class DeviceOutput(Output):
+    id: UUID
+    name: str
+    user_agent: str
+    created_at: datetime
+    last_seen_at: datetime
+    current: bool = Field(description="Whether this request came from it.")
+
+
+class DevicesOutput(Output):
+    items: list[DeviceOutput]

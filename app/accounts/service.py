@@ -1,0 +1,140 @@
+"""Accounts: registration, log-in, profile and password."""
+
+from uuid import UUID, uuid4
+
+import structlog
+from flask import current_app
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.accounts import sessions
+from app.accounts.models import User
+from app.accounts.passwords import hash_password, needs_rehash, verify_password
+from app.accounts.schemas import (
+    LoginInput,
+    PasswordInput,
+    ProfileInput,
+    RegisterInput,
+    SessionOutput,
+    UserOutput,
+)
+from app.database.session import act_as
+from app.errors import Conflict, Forbidden, Unauthorized, Unprocessable
+from app.extensions import db
+from app.operations.metrics import LOGIN_ATTEMPTS, REGISTRATIONS
+
+logger = structlog.get_logger(__name__)
+
+
+def register(data: RegisterInput, user_agent: str) -> SessionOutput:
+    """Create an account and log its first device in.
+
+    Raises:
+        Forbidden: registration is turned off.
+        Conflict: the address has an account.
+    """
+    if not current_app.extensions["settings"].registration_enabled:
+        raise Forbidden("Registration is closed.")
+    user = create_user(data, role="user")
+    tokens = sessions.open_session(user.id, data.device_name, user_agent)
+    output = SessionOutput(user=UserOutput.model_validate(user), tokens=tokens)
+    db.session.commit()
+    REGISTRATIONS.inc()
+    logger.info("account registered", event_kind="security", user_id=str(output.user.id))
+    return output
+
+
+def create_user(data: RegisterInput, *, role: str) -> User:
+    """Add a user, in whose name the transaction then acts; the caller commits.
+
+    Raises:
+        Conflict: the address has an account.
+    """
+    # Before any statement: a slow hash must not hold a database connection.
+    password_hash = hash_password(data.password)
+    act_as(None, scope="accounts")
+    user_id = uuid4()
+    added = db.session.scalar(
+        insert(User)
+        .values(
+            id=user_id,
+            password_hash=password_hash,
+            role=role,
+            **data.model_dump(include={"email", "name", "time_zone", "locale"}),
+        )
+        .on_conflict_do_nothing(index_elements=["email"])
+        .returning(User.id)
+    )
+    if added is None:
+        raise Conflict("This address has an account; log in, or use another address.")
+    act_as(user_id)
+    return db.session.get_one(User, user_id)
+
+
+def log_in(data: LoginInput, user_agent: str) -> SessionOutput:
+    """Check a password and log a device in.
+
+    Raises:
+        Unauthorized: the address or the password is wrong; the answer does not tell which.
+    """
+    act_as(None, scope="accounts")
+    found = db.session.execute(
+        select(User.id, User.password_hash).where(User.email == data.email)
+    ).first()
+    # Gives the connection back before the slow hash.
+    db.session.commit()
+    if not verify_password(data.password, found.password_hash if found else None) or not found:
+        LOGIN_ATTEMPTS.labels("failed").inc()
+        logger.warning(
+            "log-in failed",
+            event_kind="login",
+            outcome="failed",
+            user_id=str(found.id) if found else None,
+        )
+        raise Unauthorized("The address or the password is wrong.")
+    rehashed = hash_password(data.password) if needs_rehash(found.password_hash) else None
+    act_as(found.id)
+    if rehashed:
+        _store_hash(found.id, found.password_hash, rehashed)
+    tokens = sessions.open_session(found.id, data.device_name, user_agent)
+    user = UserOutput.model_validate(db.session.get_one(User, found.id))
+    db.session.commit()
+    LOGIN_ATTEMPTS.labels("succeeded").inc()
+    logger.info("log-in", event_kind="login", outcome="succeeded", user_id=str(user.id))
+    return SessionOutput(user=user, tokens=tokens)
+
+
+def update_profile(user: User, data: ProfileInput) -> UserOutput:
+    """Change what the input names of the user's profile."""
+    for field, value in data.model_dump(exclude_none=True).items():
+        setattr(user, field, value)
+    db.session.commit()
+    return UserOutput.model_validate(user)
+
+
+def change_password(user: User, device_id: UUID, data: PasswordInput) -> None:
+    """Change the password and log all other devices out.
+
+    Raises:
+        Unprocessable: the current password is wrong.
+    """
+    user_id, stored = user.id, user.password_hash
+    db.session.commit()
+    if not verify_password(data.current_password, stored):
+        logger.warning("password change refused", event_kind="security", user_id=str(user_id))
+        raise Unprocessable("current_password", "is wrong")
+    if not _store_hash(user_id, stored, hash_password(data.new_password)):
+        raise Conflict("The password was changed on another device.")
+    sessions.revoke_all(user_id, keep=device_id)
+    logger.info("password changed", event_kind="security", user_id=str(user_id))
+
+
+def _store_hash(user_id: UUID, old: str, new: str) -> bool:
+    # Only over the hash that was verified: a change that came between must win.
+    changed = db.session.scalar(
+        update(User)
+        .where(User.id == user_id, User.password_hash == old)
+        .values(password_hash=new, updated_at=func.now())
+        .returning(User.id)
+    )
+    return changed is not None

@@ -1,0 +1,132 @@
+"""Log-ins: each is a device with one family of rotating refresh tokens.
+
+Rotation with reuse detection follows RFC 9700, section 4.14.2, with a grace for a reply that was
+lost on its way to the client.
+"""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import structlog
+from flask import current_app
+from sqlalchemy import ColumnElement, select, update
+
+from app.accounts.models import Device
+from app.accounts.schemas import TokensOutput
+from app.accounts.tokens import (
+    RefreshToken,
+    new_access_token,
+    new_refresh_token,
+    parse_refresh_token,
+)
+from app.database.session import act_as
+from app.errors import NotFound, Unauthorized
+from app.extensions import db
+
+GRACE = timedelta(seconds=10)
+MAX_SIBLINGS = 5
+
+logger = structlog.get_logger(__name__)
+
+
+def open_session(user_id: UUID, name: str, user_agent: str) -> TokensOutput:
+    """Add a device to the user's and return its first tokens; the caller commits."""
+    device_id = uuid4()
+    token = new_refresh_token(device_id)
+    db.session.add(
+        Device(
+            id=device_id,
+            user_id=user_id,
+            name=name,
+            user_agent=user_agent[:300],
+            refresh_hash=token.digest,
+            expires_at=_expiry(),
+        )
+    )
+    return _tokens(user_id, token)
+
+
+def refresh(text: str) -> TokensOutput:
+    """Exchange a refresh token for new tokens.
+
+    Raises:
+        Unauthorized: not ours, expired, revoked, or used before (which revokes its family).
+    """
+    token = parse_refresh_token(text)
+    if token is None:
+        raise Unauthorized("The refresh token is not valid; log in again.")
+    act_as(None, scope="accounts")
+    # The lock makes a refresh and a revocation of one family wait for each other.
+    device = db.session.get(Device, token.device_id, with_for_update=True)
+    now = datetime.now(UTC)
+    if device is None or device.revoked_at or device.expires_at <= now:
+        raise Unauthorized("This device is logged out; log in again.")
+    child = new_refresh_token(device.id)
+    if token.digest == device.refresh_hash or token.digest in device.sibling_hashes:
+        device.parent_hash, device.sibling_hashes = token.digest, []
+        device.rotated_at = now
+    elif token.digest == device.parent_hash and now - device.rotated_at <= GRACE:
+        device.sibling_hashes = [device.refresh_hash, *device.sibling_hashes][:MAX_SIBLINGS]
+    else:
+        device.revoked_at, device.revoked_reason = now, "reuse"
+        db.session.commit()
+        logger.warning("refresh token reused", event_kind="security", user_id=str(device.user_id))
+        raise Unauthorized("This refresh token was used before; the device is logged out.")
+    device.refresh_hash = child.digest
+    device.last_seen_at, device.expires_at = now, _expiry()
+    user_id = device.user_id
+    db.session.commit()
+    return _tokens(user_id, child)
+
+
+def list_devices(user_id: UUID) -> list[Device]:
+    """The user's logged-in devices, the last seen first."""
+    return list(
+        db.session.scalars(
+            select(Device)
+            .where(Device.user_id == user_id, Device.revoked_at.is_(None))
+            .order_by(Device.last_seen_at.desc(), Device.id)
+        )
+    )
+
+
+def revoke_device(user_id: UUID, device_id: UUID) -> None:
+    """Log one device of the user out.
+
+    Raises:
+        NotFound: the user has no such device.
+    """
+    if not _revoke(user_id, "revoked", Device.id == device_id):
+        raise NotFound("You have no such device.")
+
+
+def revoke_all(user_id: UUID, *, keep: UUID | None = None) -> None:
+    """Log the user's devices out, all or all but one."""
+    _revoke(user_id, "logged out everywhere", Device.id != keep if keep else Device.id.is_not(None))
+
+
+def _revoke(user_id: UUID, reason: str, which: ColumnElement[bool]) -> int:
+    revoked = db.session.execute(
+        update(Device)
+        .where(Device.user_id == user_id, Device.revoked_at.is_(None), which)
+        .values(revoked_at=datetime.now(UTC), revoked_reason=reason)
+        .returning(Device.id)
+    ).all()
+    db.session.commit()
+    logger.info(
+        "devices logged out", event_kind="security", user_id=str(user_id), count=len(revoked)
+    )
+    return len(revoked)
+
+
+def _expiry() -> datetime:
+    return datetime.now(UTC) + timedelta(days=current_app.extensions["settings"].refresh_token_days)
+
+
+def _tokens(user_id: UUID, token: RefreshToken) -> TokensOutput:
+    return TokensOutput(
+        access_token=new_access_token(user_id, token.device_id),
+        refresh_token=token.text,
+        expires_in=current_app.extensions["settings"].access_token_minutes * 60,
+        device_id=token.device_id,
+    )

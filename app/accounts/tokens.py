@@ -1,0 +1,76 @@
+"""Access tokens (JWT, RFC 7519) and refresh tokens (opaque, one family per device)."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from flask import current_app, g, request
+from flask_jwt_extended import create_access_token, decode_token
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt import PyJWTError
+
+SECRET_BYTES = 24
+MAC_CHARACTERS = 32
+
+
+@dataclass(frozen=True)
+class RefreshToken:
+    """A refresh token that this server made; `digest` is what the database keeps."""
+
+    device_id: UUID
+    text: str
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the token; no salt or stretching, since the token is random."""
+        return hashlib.sha256(self.text.encode()).digest()
+
+
+def new_access_token(user_id: UUID, device_id: UUID) -> str:
+    """Make an access token; claim `sid` names the device so that revoking it ends the token."""
+    token: str = create_access_token(str(user_id), additional_claims={"sid": str(device_id)})
+    return token
+
+
+def bearer_claims() -> dict[str, Any] | None:
+    """Claims of the request's access token, or None when it has no valid one; verified once."""
+    if "bearer_claims" not in g:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        g.bearer_claims = _verified_claims(token.strip()) if scheme.lower() == "bearer" else None
+    claims: dict[str, Any] | None = g.bearer_claims
+    return claims
+
+
+def _verified_claims(token: str) -> dict[str, Any] | None:
+    try:
+        claims: dict[str, Any] = decode_token(token)
+        UUID(claims["sub"]), UUID(claims["sid"])
+    except (PyJWTError, JWTExtendedException, ValueError, KeyError, TypeError):
+        return None
+    return claims if claims.get("type") == "access" else None
+
+
+def new_refresh_token(device_id: UUID) -> RefreshToken:
+    """Make a refresh token `<device id>.<secret>.<mac>`.
+
+    The mac tells an old token of ours, whose use means theft, from a made-up one, which must not
+    log anybody out.
+    """
+    body = f"{device_id}.{secrets.token_urlsafe(SECRET_BYTES)}"
+    return RefreshToken(device_id, f"{body}.{_mac(body)}")
+
+
+def parse_refresh_token(text: str) -> RefreshToken | None:
+    """Read a refresh token; None when this server did not make it."""
+    body, _, mac = text.rpartition(".")
+    if not text.isascii() or not hmac.compare_digest(mac, _mac(body)):
+        return None
+    return RefreshToken(UUID(body.partition(".")[0]), text)
+
+
+def _mac(body: str) -> str:
+    key = str(current_app.config["JWT_SECRET_KEY"]).encode()
+    return hmac.new(key, b"refresh:" + body.encode(), hashlib.sha256).hexdigest()[:MAC_CHARACTERS]

@@ -1,0 +1,38 @@
+"""Kinds of path segments; another text in their place is an unknown path (404)."""
+
+from datetime import date
+
+from flask import Flask
+from werkzeug.routing import BaseConverter, ValidationError
+
+
+class RowIdConverter(BaseConverter):
+    """The id of an owned row, as `app.schemas.RowId`."""
+
+    regex = "[A-Za-z0-9_-]{1,64}"
+
+
+class DayConverter(BaseConverter):
+    """A day as YYYY-MM-DD, from 2000 to 2100."""
+
+    regex = r"\d{4}-\d{2}-\d{2}"
+
+    def to_python(self, value: str) -> date:
+        """Parse the day.
+
+        Raises:
+            ValidationError: there is no such day, or it is out of range.
+        """
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            raise ValidationError from None
+        if not 2000 <= day.year <= 2100:
+            raise ValidationError
+        return day
+
+
+def init_app(app: Flask) -> None:
+    """Let routes use `<row_id:…>` and `<day:…>`."""
+    app.url_map.converters["row_id"] = RowIdConverter
+    app.url_map.converters["day"] = DayConverter

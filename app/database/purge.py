@@ -1,0 +1,66 @@
+"""Removing what is long gone, user by user: row-level security stays in force."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, func, select, text
+
+from app.accounts.models import Device, User
+from app.database.base import Base, OwnedRow
+from app.database.session import act_as
+from app.extensions import db
+
+DEVICE_DAYS = 90
+
+
+def purge(days: int) -> tuple[int, int]:
+    """Remove tombstones and ended devices; one transaction per user.
+
+    `sync_state.purge_floor` rises to the highest revision removed: a client that last pulled
+    before it has missed a deletion and must fetch everything.
+
+    Args:
+        days: age of the tombstones to remove; devices ended 90 days ago go too.
+
+    Returns:
+        the number of rows and of devices removed.
+    """
+    act_as(None, scope="accounts")
+    users = db.session.scalars(select(User.id)).all()
+    db.session.commit()
+    rows = devices = 0
+    now = datetime.now(UTC)
+    for user_id in users:
+        act_as(user_id)
+        # The counter's lock keeps out writers, which could revive a row meanwhile.
+        db.session.execute(text("SELECT FROM sync_state FOR UPDATE"))
+        floor = 0
+        for model in _feed_models():
+            removed = db.session.scalars(
+                delete(model)
+                .where(model.user_id == user_id, model.deleted_at < now - timedelta(days=days))
+                .returning(model.rev)
+            ).all()
+            rows += len(removed)
+            floor = max(floor, *removed, 0)
+        db.session.execute(
+            text("UPDATE sync_state SET purge_floor = greatest(purge_floor, :floor)"),
+            {"floor": floor},
+        )
+        ended = func.coalesce(Device.revoked_at, Device.expires_at)
+        devices += len(
+            db.session.scalars(
+                delete(Device)
+                .where(Device.user_id == user_id, ended < now - timedelta(days=DEVICE_DAYS))
+                .returning(Device.id)
+            ).all()
+        )
+        db.session.commit()
+    return rows, devices
+
+
+def _feed_models() -> list[type[OwnedRow]]:
+    # A row that others refer to goes last; their foreign keys would take them along uncounted.
+    order = {table.name: n for n, table in enumerate(Base.metadata.sorted_tables)}
+    models = [m for m in Base.registry.mappers if issubclass(m.class_, OwnedRow)]
+    models.sort(key=lambda mapper: -order[mapper.local_table.name])
+    return [mapper.class_ for mapper in models]

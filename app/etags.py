@@ -1,0 +1,35 @@
+"""Conditional requests (RFC 9110, section 13) on rows: the ETag is the revision."""
+
+from typing import Any
+
+from flask import Response, make_response, request
+from pydantic import BaseModel
+
+from app.database.base import OwnedRow
+from app.errors import PreconditionFailed
+
+
+def etag_of(row: OwnedRow) -> str:
+    """The row's revision, without quotes."""
+    return str(row.rev)
+
+
+def require_match(row: OwnedRow, schema: type[BaseModel]) -> None:
+    """Compare the request's If-Match with a row.
+
+    Raises:
+        PreconditionFailed: the row has changed since; its present state is in the answer.
+    """
+    if request.if_match and not request.if_match.contains(etag_of(row)):
+        current = schema.model_validate(row).model_dump(mode="json")
+        raise PreconditionFailed("The row has changed since you read it.", current=current)
+
+
+def row_response(row: OwnedRow, schema: type[BaseModel], status: int = 200) -> Response:
+    """Answer a row with its ETag; 304 without a body when If-None-Match has it."""
+    body: dict[str, Any] = schema.model_validate(row).model_dump(mode="json")
+    response = make_response(body, status)
+    response.set_etag(etag_of(row))
+    if request.method == "GET":
+        response.make_conditional(request)
+    return response

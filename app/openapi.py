@@ -1,0 +1,94 @@
+"""The OpenAPI document, and the pages that show it."""
+
+from http import HTTPStatus
+from typing import Any
+
+from apiflask import APIFlask
+from flask import Response, send_from_directory
+
+from app.errors import CONTENT_TYPE
+from app.extensions import limiter
+
+# The page runs only scripts of this host; Swagger UI sets styles on its elements and has its icons
+# in data URLs.
+DOCS_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+# Any endpoint may give these: too many requests, maintenance or a lost database, a fault of ours.
+ALWAYS = (429, 500, 503)
+WITH_BODY = (400, 413, 415, 422)
+PROBLEM = {
+    "type": "object",
+    "title": "Problem",
+    "description": "Problem details (RFC 9457).",
+    "required": ["type", "title", "status", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string", "examples": ["urn:fivebox:problem:not-found"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "request_id": {"type": ["string", "null"], "description": "Finds the log lines."},
+        "errors": {
+            "type": "array",
+            "description": "With 422: what is wrong with which field.",
+            "items": {
+                "type": "object",
+                "required": ["field", "detail"],
+                "properties": {"field": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+        "current": {"type": "object", "description": "With 412: the row as it is now."},
+    },
+}
+PROBLEM_CONTENT = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def configure(app: APIFlask) -> None:
+    """Describe the API at /openapi.json and show it at /docs."""
+    app.config.update(
+        OPENAPI_VERSION="3.1.0",
+        AUTO_404_RESPONSE=False,
+        VALIDATION_ERROR_DESCRIPTION="The input is not valid.",
+        DESCRIPTION="The backend of an offline-first app. Every error is a problem (RFC 9457).",
+        LICENSE={"name": "MIT", "identifier": "MIT"},
+        SERVERS=[{"url": app.extensions["settings"].public_url}],
+    )
+    app.spec_processor(_complete)
+    limiter.exempt(app.view_functions["openapi.spec"])
+
+    @app.get("/docs")
+    @limiter.exempt
+    @app.doc(hide=True)
+    def docs() -> Response:
+        """Show the OpenAPI document."""
+        page = send_from_directory(f"{app.static_folder}/swagger-ui", "index.html")
+        page.headers["Content-Security-Policy"] = DOCS_POLICY
+        return page
+
+
+def _complete(document: Any) -> Any:
+    """Give every operation its problems, all of one schema."""
+    schemas = document["components"]["schemas"]
+    for name in ("HTTPError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Problem"] = PROBLEM
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            if isinstance(operation, dict) and not path.startswith("/health"):
+                _declare_problems(operation)
+    return document
+
+
+def _declare_problems(operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    wanted = {int(status) for status in responses if int(status) >= 400} | set(ALWAYS)
+    if "requestBody" in operation:
+        wanted |= set(WITH_BODY)
+    if operation.get("parameters"):
+        wanted |= {404, 422}
+    if operation.get("security"):
+        wanted.add(401)
+    for status in sorted(wanted):
+        known = responses.setdefault(str(status), {"description": HTTPStatus(status).phrase})
+        known["content"] = PROBLEM_CONTENT

@@ -1,0 +1,143 @@
+"""Prometheus metrics, summed over the worker processes."""
+
+import os
+import re
+import time
+from time import perf_counter
+from typing import Any
+
+import psutil
+from apiflask import APIBlueprint, APIFlask
+from flask import Response, g, request
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+from sqlalchemy import Engine, event
+
+from app.extensions import db, limiter
+from app.operations.logs import route
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+REQUEST_SECONDS = Histogram(
+    "http_request_duration_seconds",
+    "Time from the first byte of a request to its answer.",
+    ["method", "route", "status"],
+    buckets=BUCKETS,
+)
+REQUESTS = Counter("http_requests_total", "Requests answered.", ["method", "route", "status"])
+IN_FLIGHT = Gauge(
+    "http_requests_in_flight", "Requests being answered.", multiprocess_mode="livesum"
+)
+QUERIES = Counter("database_queries_total", "Statements sent.", ["operation", "table"])
+POOL = Gauge(
+    "database_pool_connections", "Connections of the pools.", ["state"], multiprocess_mode="livesum"
+)
+CPU = Gauge("worker_cpu_seconds", "CPU time of the workers.", multiprocess_mode="livesum")
+MEMORY = Gauge(
+    "worker_memory_bytes", "Resident memory of the workers.", multiprocess_mode="livesum"
+)
+RATE_LIMIT_UNAVAILABLE = Counter(
+    "rate_limit_unavailable_total", "Times the limits' storage did not answer."
+)
+REGISTRATIONS = Counter("registrations_total", "Accounts registered.")
+LOGIN_ATTEMPTS = Counter("login_attempts_total", "Log-in attempts.", ["outcome"])
+RECORDS_CREATED = Counter("records_created_total", "Owned rows created.", ["table"])
+
+blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
+
+_STATEMENT = re.compile(
+    r"\s*(?:(select)\b.*?\bfrom|(insert)\s+into|(update)|(delete)\s+from)\s+\"?(\w+)", re.I | re.S
+)
+_seen: dict[str, tuple[str, str]] = {}
+
+
+@blueprint.get("/internal/metrics")
+@limiter.exempt
+def metrics() -> Response:
+    """Metrics of all workers in Prometheus' text format; nginx does not pass this path."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def init_app(app: APIFlask) -> None:
+    """Measure the requests of an app and the statements of its database."""
+
+    @app.before_request
+    def begin() -> None:
+        g.in_flight_since = perf_counter()
+        IN_FLIGHT.inc()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        method = request.method if request.method in METHODS else "other"
+        labels = (method, route(), str(response.status_code))
+        REQUESTS.labels(*labels).inc()
+        REQUEST_SECONDS.labels(*labels).observe(perf_counter() - g.in_flight_since)
+        return response
+
+    @app.teardown_request
+    def leave(_error: BaseException | None) -> None:
+        if g.pop("in_flight_since", None) is not None:
+            IN_FLIGHT.dec()
+        _sample_process()
+
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", _count_query)
+
+
+def _count_query(
+    _connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool
+) -> None:
+    labels = _seen.get(statement)
+    if labels is None:
+        labels = _describe(statement)
+        # Statements are made by code and so are few; the bound is for those with inlined values.
+        if len(_seen) < 1000:
+            _seen[statement] = labels
+    QUERIES.labels(*labels).inc()
+
+
+def _describe(statement: str) -> tuple[str, str]:
+    match = _STATEMENT.match(statement)
+    if match is None:
+        return "other", "none"
+    operation = next(word for word in match.groups()[:4] if word)
+    table = match[5] if match[5] in db.metadata.tables else "other"
+    return operation.lower(), table
+
+
+class _Sampler:
+    """Takes this process's figures at most once a second: a reading costs more than a request."""
+
+    def __init__(self) -> None:
+        self.process = psutil.Process()
+        self.next = 0.0
+
+    def sample(self, engine: Engine) -> None:
+        now = time.monotonic()
+        if now < self.next:
+            return
+        if self.process.pid != os.getpid():
+            self.process = psutil.Process()
+        self.next = now + 1
+        times = self.process.cpu_times()
+        CPU.set(times.user + times.system)
+        MEMORY.set(self.process.memory_info().rss)
+        POOL.labels("used").set(engine.pool.checkedout())  # type: ignore[attr-defined]
+        POOL.labels("idle").set(engine.pool.checkedin())  # type: ignore[attr-defined]
+
+
+_sampler = _Sampler()
+
+
+def _sample_process() -> None:
+    _sampler.sample(db.engine)

@@ -1,0 +1,131 @@
+"""What the habit endpoints take and give."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from app.pages import PageQuery
+from app.schemas import Input, Output, RowId
+
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 12, 31)
+MAX_RANGE_DAYS = 731
+
+Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+LongText = Annotated[str, StringConstraints(max_length=2000)]
+ScheduleName = Literal["daily", "weekdays", "weekly"]
+Weekdays = Annotated[
+    list[Annotated[int, Field(ge=1, le=7)]],
+    Field(min_length=1, max_length=7, description="ISO weekdays: Monday is 1."),
+    AfterValidator(lambda days: sorted(set(days))),
+]
+TimesPerWeek = Annotated[int, Field(ge=1, le=7)]
+
+
+class HabitFields(Input):
+    """A whole habit; `weekdays` and `times_per_week` go with the schedule of that name."""
+
+    name: Name
+    description: LongText = ""
+    schedule: ScheduleName = "daily"
+    weekdays: Weekdays | None = None
+    times_per_week: TimesPerWeek | None = None
+    start_date: Day
+    active: bool = True
+
+    @model_validator(mode="after")
+    def match_schedule(self) -> Self:
+        """Each schedule has its own field, and no other's."""
+        if (self.schedule == "weekdays") != (self.weekdays is not None):
+            raise ValueError("weekdays goes with the schedule `weekdays`, and only with it")
+        if (self.schedule == "weekly") != (self.times_per_week is not None):
+            raise ValueError("times_per_week goes with the schedule `weekly`, and only with it")
+        return self
+
+
+class HabitInput(HabitFields):
+    id: RowId | None = Field(None, description="Made here when missing.")
+
+
+class HabitPatch(Input):
+    """The fields to change; null leaves a field as it is."""
+
+    name: Name | None = None
+    description: LongText | None = None
+    schedule: ScheduleName | None = None
+    weekdays: Weekdays | None = None
+    times_per_week: TimesPerWeek | None = None
+    start_date: Day | None = None
+    active: bool | None = None
+
+
+class HabitOutput(Output):
+    id: str
+    name: str
+    description: str
+    schedule: ScheduleName
+    weekdays: list[int] | None
+    times_per_week: int | None
+    start_date: date
+    active: bool
+    rev: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class HabitsQuery(PageQuery):
+    active: bool | None = Field(None, description="Only active, or only inactive habits.")
+
+
+class HabitsOutput(Output):
+    items: list[HabitOutput]
+    next: str | None
+
+
+class ProgressInput(Input):
+    completed: bool = True
+    note: LongText = ""
+
+
+class ProgressOutput(Output):
+    id: str
+    habit_id: str
+    date: date
+    completed: bool
+    note: str
+    streak: int = Field(description="The habit's streak up to and including this day.")
+    rev: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class RangeQuery(Input):
+    start: Day | None = Field(None, description="First day.")
+    end: Day | None = Field(None, description="Last day.")
+
+
+class ProgressQuery(PageQuery, RangeQuery):
+    pass
+
+
+class ProgressPageOutput(Output):
+    items: list[ProgressOutput]
+    next: str | None
+
+
+class RateOutput(Output):
+    start: date
+    due: int
+    done: int
+    rate: float | None = Field(description="Done of due, 0 to 1; null when nothing was due.")
+
+
+class StatisticsOutput(Output):
+    today: date = Field(description="The day it is in your time zone.")
+    unit: Literal["days", "weeks"]
+    current_streak: int
+    best_streak: int
+    completed_days: int
+    weeks: list[RateOutput]
+    months: list[RateOutput]

@@ -1,0 +1,336 @@
+"""The rules of habits and their progress."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+from sqlalchemy import Date, Integer, bindparam, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
+from app.accounts.models import User
+from app.errors import Conflict, NotFound, Unprocessable, invalid_input
+from app.etags import require_match
+from app.extensions import db
+from app.operations.metrics import RECORDS_CREATED
+from app.pages import decode_cursor, page_of
+from app.products.habits.models import Habit, Progress
+from app.products.habits.schemas import (
+    MAX_RANGE_DAYS,
+    HabitFields,
+    HabitInput,
+    HabitOutput,
+    HabitPatch,
+    HabitsQuery,
+    ProgressInput,
+    ProgressOutput,
+    ProgressQuery,
+    RangeQuery,
+    RateOutput,
+    StatisticsOutput,
+)
+from app.products.habits.streaks import History, Rate, Schedule
+
+DEFAULT_RANGE_DAYS = 84
+SCHEDULE_FIELDS = {"schedule", "weekdays", "times_per_week", "start_date"}
+
+_LOCK_FEED = text("SELECT FROM sync_state WHERE user_id = :user_id FOR UPDATE")
+_SET_STREAKS = text(
+    "UPDATE user_progress AS p SET streak = new.streak "
+    "FROM unnest(:days, :streaks) AS new (date, streak) "
+    "WHERE p.user_id = :user_id AND p.habit_id = :habit_id AND p.date = new.date"
+).bindparams(bindparam("days", type_=ARRAY(Date)), bindparam("streaks", type_=ARRAY(Integer)))
+
+
+def list_habits(user_id: UUID, query: HabitsQuery) -> dict[str, Any]:
+    """One page of the user's habits, by id."""
+    statement = select(Habit).where(Habit.user_id == user_id, Habit.deleted_at.is_(None))
+    if query.active is not None:
+        statement = statement.where(Habit.active == query.active)
+    if query.after:
+        statement = statement.where(Habit.id > decode_cursor(query.after, 1)[0])
+    rows = db.session.scalars(statement.order_by(Habit.id).limit(query.limit + 1)).all()
+    return page_of(rows, query.limit, lambda habit: (habit.id,))
+
+
+def get_habit(user_id: UUID, habit_id: str) -> Habit:
+    """Find a habit of the user.
+
+    Raises:
+        NotFound: the user has none of this id.
+    """
+    habit = db.session.get(Habit, (user_id, habit_id), populate_existing=True)
+    if habit is None or habit.deleted_at:
+        raise NotFound("You have no such habit.")
+    return habit
+
+
+def create_habit(user_id: UUID, data: HabitInput) -> tuple[Habit, bool]:
+    """Create a habit, or bring a deleted one of this id back with new content.
+
+    A repeat of the request, after a lost reply, finds the habit as it is.
+
+    Returns:
+        the habit, and whether it is new.
+
+    Raises:
+        Conflict: the id is taken by a habit with other content.
+    """
+    _lock_feed(user_id)
+    fields = data.model_dump(exclude={"id"})
+    habit_id = data.id or str(uuid4())
+    habit = db.session.get(Habit, (user_id, habit_id))
+    if habit is None:
+        habit = Habit(user_id=user_id, id=habit_id, **fields)
+        db.session.add(habit)
+    elif habit.deleted_at:
+        _assign(habit, {**fields, "deleted_at": None})
+    elif all(getattr(habit, name) == value for name, value in fields.items()):
+        return habit, False
+    else:
+        raise Conflict("The id is taken by another habit of yours.")
+    db.session.commit()
+    RECORDS_CREATED.labels("user_habits").inc()
+    return habit, True
+
+
+def update_habit(user_id: UUID, habit_id: str, data: HabitPatch) -> Habit:
+    """Change what the input names; a changed schedule changes the streaks.
+
+    Raises:
+        NotFound: the user has no such habit.
+        PreconditionFailed: it is not the revision that If-Match names.
+        Problem: 422, the result would be no valid habit.
+    """
+    _lock_feed(user_id)
+    habit = get_habit(user_id, habit_id)
+    require_match(habit, HabitOutput)
+    changes = data.model_dump(exclude_none=True)
+    present = {name: getattr(habit, name) for name in HabitFields.model_fields}
+    if data.schedule and data.schedule != habit.schedule:
+        # The fields of the old schedule go with it.
+        present |= {"weekdays": None, "times_per_week": None}
+    try:
+        fields = HabitFields.model_validate(present | changes)
+    except ValidationError as error:
+        raise invalid_input(error) from None
+    _assign(habit, fields.model_dump())
+    db.session.flush()
+    if changes.keys() & SCHEDULE_FIELDS:
+        rows = _progress_rows(user_id, habit_id)
+        _store_streaks(habit, _history(habit, rows), rows)
+    db.session.commit()
+    return habit
+
+
+def delete_habit(user_id: UUID, habit_id: str) -> None:
+    """Delete a habit and its progress; both stay as tombstones for the other devices.
+
+    Raises:
+        NotFound: the user has no such habit.
+        PreconditionFailed: it is not the revision that If-Match names.
+    """
+    _lock_feed(user_id)
+    habit = get_habit(user_id, habit_id)
+    require_match(habit, HabitOutput)
+    now = datetime.now(UTC)
+    habit.deleted_at = now
+    db.session.execute(
+        update(Progress)
+        .where(
+            Progress.user_id == user_id,
+            Progress.habit_id == habit_id,
+            Progress.deleted_at.is_(None),
+        )
+        .values(deleted_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+
+
+def get_progress(user_id: UUID, habit_id: str, day: date) -> Progress:
+    """Find the progress of one day.
+
+    Raises:
+        NotFound: the user has no such habit, or nothing was recorded that day.
+    """
+    progress = db.session.get(Progress, (user_id, _progress_id(habit_id, day)))
+    if progress is None or progress.deleted_at:
+        raise NotFound("Nothing is recorded for this habit and day.")
+    return progress
+
+
+def put_progress(
+    user_id: UUID, habit_id: str, day: date, data: ProgressInput
+) -> tuple[Progress, bool]:
+    """Record one day of a habit, over what was recorded before.
+
+    Returns:
+        the progress, and whether the day is new.
+
+    Raises:
+        NotFound: the user has no such habit.
+        PreconditionFailed: it is not the revision that If-Match names.
+    """
+    _lock_feed(user_id)
+    habit = get_habit(user_id, habit_id)
+    before = db.session.get(Progress, (user_id, _progress_id(habit_id, day)))
+    new = before is None or before.deleted_at is not None
+    if before is not None and not new:
+        require_match(before, ProgressOutput)
+    rows = [row for row in _progress_rows(user_id, habit_id) if row[0] != day]
+    history = _history(habit, [*rows, (day, data.completed, 0)])
+    statement = insert(Progress).values(
+        user_id=user_id,
+        id=_progress_id(habit_id, day),
+        habit_id=habit_id,
+        date=day,
+        streak=_streak(history, day, data.completed),
+        **data.model_dump(),
+    )
+    changed = ("completed", "note", "streak")
+    progress = db.session.scalars(
+        statement.on_conflict_do_update(
+            index_elements=["user_id", "id"],
+            set_={name: statement.excluded[name] for name in changed} | {"deleted_at": None},
+        ).returning(Progress),
+        execution_options={"populate_existing": True},
+    ).one()
+    _store_streaks(habit, history, rows)
+    db.session.commit()
+    if new:
+        RECORDS_CREATED.labels("user_progress").inc()
+    return progress, new
+
+
+def delete_progress(user_id: UUID, habit_id: str, day: date) -> None:
+    """Delete what was recorded for a day.
+
+    Raises:
+        NotFound: nothing was.
+        PreconditionFailed: it is not the revision that If-Match names.
+    """
+    _lock_feed(user_id)
+    habit = get_habit(user_id, habit_id)
+    progress = get_progress(user_id, habit_id, day)
+    require_match(progress, ProgressOutput)
+    progress.deleted_at = datetime.now(UTC)
+    db.session.flush()
+    rows = _progress_rows(user_id, habit_id)
+    _store_streaks(habit, _history(habit, rows), rows)
+    db.session.commit()
+
+
+def list_progress(
+    user_id: UUID, query: ProgressQuery, habit_id: str | None = None
+) -> dict[str, Any]:
+    """One page of progress by day, of one habit or of all.
+
+    Raises:
+        NotFound: the user has no such habit.
+    """
+    key = tuple_(Progress.date, Progress.habit_id)
+    statement = select(Progress).where(Progress.user_id == user_id, Progress.deleted_at.is_(None))
+    if habit_id is not None:
+        get_habit(user_id, habit_id)
+        statement = statement.where(Progress.habit_id == habit_id)
+    if query.start:
+        statement = statement.where(Progress.date >= query.start)
+    if query.end:
+        statement = statement.where(Progress.date <= query.end)
+    if query.after:
+        day, last_habit = decode_cursor(query.after, 2)
+        statement = statement.where(key > tuple_(_cursor_day(day), last_habit))
+    ordered = statement.order_by(Progress.date, Progress.habit_id).limit(query.limit + 1)
+    rows = db.session.scalars(ordered).all()
+    return page_of(rows, query.limit, lambda row: (row.date.isoformat(), row.habit_id))
+
+
+def statistics(user: User, habit_id: str, query: RangeQuery) -> StatisticsOutput:
+    """Streaks, and completion rates by week and month, of the last 84 days unless told otherwise.
+
+    Raises:
+        NotFound: the user has no such habit.
+        Unprocessable: the range is empty or longer than 731 days.
+    """
+    habit = get_habit(user.id, habit_id)
+    today = datetime.now(ZoneInfo(user.time_zone)).date()
+    last = min(query.end or today, today)
+    first = query.start or last - timedelta(days=DEFAULT_RANGE_DAYS - 1)
+    if query.start and query.start > (query.end or today):
+        raise Unprocessable("start", "must not be after the end")
+    if (last - first).days >= MAX_RANGE_DAYS:
+        raise Unprocessable("start", f"must be within {MAX_RANGE_DAYS} days of the end")
+    history = _history(habit, _progress_rows(user.id, habit_id))
+    return StatisticsOutput(
+        today=today,
+        unit="weeks" if habit.schedule == "weekly" else "days",
+        current_streak=history.current(today),
+        best_streak=history.best,
+        completed_days=len(history.done),
+        weeks=_rates(history.weekly_rates(first, last)),
+        months=_rates(history.monthly_rates(first, last)),
+    )
+
+
+def _rates(rates: Iterable[Rate]) -> list[RateOutput]:
+    return [
+        RateOutput(
+            start=rate.start,
+            due=rate.due,
+            done=rate.done,
+            rate=round(rate.done / rate.due, 4) if rate.due else None,
+        )
+        for rate in rates
+    ]
+
+
+def _lock_feed(user_id: UUID) -> None:
+    # All writers of one user take this lock first, so they cannot deadlock over rows.
+    db.session.execute(_LOCK_FEED, {"user_id": user_id})
+
+
+def _assign(habit: Habit, fields: dict[str, Any]) -> None:
+    for name, value in fields.items():
+        setattr(habit, name, value)
+
+
+def _progress_id(habit_id: str, day: date) -> str:
+    return f"{habit_id}:{day.isoformat()}"
+
+
+def _progress_rows(user_id: UUID, habit_id: str) -> list[tuple[date, bool, int]]:
+    statement = select(Progress.date, Progress.completed, Progress.streak).where(
+        Progress.user_id == user_id, Progress.habit_id == habit_id, Progress.deleted_at.is_(None)
+    )
+    return [(day, completed, streak) for day, completed, streak in db.session.execute(statement)]
+
+
+def _history(habit: Habit, rows: Iterable[tuple[date, bool, int]]) -> History:
+    weekdays = frozenset(habit.weekdays or range(1, 8))
+    schedule = Schedule(habit.start_date, weekdays, habit.times_per_week)
+    return History.of(schedule, (day for day, completed, _ in rows if completed))
+
+
+def _streak(history: History, day: date, completed: bool) -> int:
+    # A day recorded as not done shows no streak, even where it is not due.
+    return history.streak_on(day) if completed else 0
+
+
+def _store_streaks(habit: Habit, history: History, rows: list[tuple[date, bool, int]]) -> None:
+    """Store the streaks that differ from what the rows have."""
+    fresh = [(day, _streak(history, day, done), old) for day, done, old in rows]
+    changed = [(day, streak) for day, streak, old in fresh if streak != old]
+    if changed:
+        days, streaks = zip(*changed, strict=True)
+        key = {"user_id": habit.user_id, "habit_id": habit.id}
+        db.session.execute(_SET_STREAKS, {"days": days, "streaks": streaks, **key})
+
+
+def _cursor_day(value: str) -> date:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise Unprocessable("after", "is not a `next` that this list gave") from None
