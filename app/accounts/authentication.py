@@ -17,7 +17,7 @@ auth = HTTPTokenAuth(realm="fivebox", description="Access token of POST /v1/acco
 
 def current_user() -> User:
     """The user of this request; only for views with `auth_required(auth)`."""
-    user: User = auth.current_user
+    user: User = g.flask_httpauth_user
     return user
 
 

@@ -62,5 +62,5 @@ def _feed_models() -> list[type[OwnedRow]]:
     # A row that others refer to goes last; their foreign keys would take them along uncounted.
     order = {table.name: n for n, table in enumerate(Base.metadata.sorted_tables)}
     models = [m for m in Base.registry.mappers if issubclass(m.class_, OwnedRow)]
-    models.sort(key=lambda mapper: -order[mapper.local_table.name])
+    models.sort(key=lambda mapper: -order[mapper.class_.__table__.name])
     return [mapper.class_ for mapper in models]

@@ -34,7 +34,7 @@ CREATE TABLE devices (
     name text NOT NULL CHECK (length(name) <= 200),
     user_agent text NOT NULL DEFAULT '',
     refresh_hash bytea NOT NULL,
-    sibling_hash bytea,
+    sibling_hashes bytea[] NOT NULL DEFAULT '{}',
     parent_hash bytea,
     rotated_at timestamptz NOT NULL DEFAULT now(),
     created_at timestamptz NOT NULL DEFAULT now(),
