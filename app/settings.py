@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
+    AnyUrl,
     Field,
     PostgresDsn,
-    RedisDsn,
     SecretStr,
+    UrlConstraints,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -20,6 +21,7 @@ MIN_SECRET_CHARACTERS = 32
 MIN_DATABASE_PASSWORD_CHARACTERS = 16
 PREFIX = "FIVEBOX_"
 
+RedisUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"])]
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -50,7 +52,7 @@ class Settings(BaseSettings):
     database_timeout_ms: int = Field(
         5000, ge=100, description="A statement that runs longer is cancelled, in milliseconds."
     )
-    redis_url: RedisDsn = Field(description="Redis URL: rate-limit counters, cache, events.")
+    redis_url: RedisUrl = Field(description="Redis URL: rate-limit counters, cache, events.")
     jwt_secret: SecretStr = Field(
         min_length=MIN_SECRET_CHARACTERS,
         description="Key that signs access tokens, 32 characters or more.",

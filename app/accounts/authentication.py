@@ -30,13 +30,14 @@ def _load_user(_token: str) -> User | None:
     claims = bearer_claims()
     if claims is None:
         return None
-    act_as(UUID(claims["sub"]))
+    g.user_id = claims["sub"]
+    act_as(UUID(g.user_id))
     g.device_id = UUID(claims["sid"])
     return db.session.scalar(
         select(User)
         .join(Device, Device.user_id == User.id)
         .where(
-            User.id == UUID(claims["sub"]),
+            User.id == UUID(g.user_id),
             Device.id == g.device_id,
             Device.revoked_at.is_(None),
             Device.expires_at > func.now(),

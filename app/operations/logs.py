@@ -40,7 +40,6 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     def end(response: Response) -> Response:
         seconds = perf_counter() - g.started
         response.headers["X-Request-ID"] = g.request_id
-        user = g.get("flask_httpauth_user")
         logger.info(
             "request",
             event_kind="slow_request" if seconds > slow_seconds else "request",
@@ -50,7 +49,7 @@ def init_app(app: APIFlask, settings: Settings) -> None:
             duration_ms=round(seconds * 1000, 1),
             user_agent=request.user_agent.string[:300],
             client_ip=request.remote_addr,
-            user_id=g.get("user_id") if user else None,
+            user_id=g.get("user_id"),
         )
         return response
 
