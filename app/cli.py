@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 from apiflask import APIFlask
 from flask import current_app
+from flask.cli import with_appcontext
 from pydantic import ValidationError
 
 from app.accounts import service
@@ -25,6 +26,7 @@ def init_app(app: APIFlask) -> None:
 
 @click.command("create-admin")
 @click.argument("email")
+@with_appcontext
 def create_admin(email: str) -> None:
     """Create an administrator; the password is asked for, or read from standard input."""
     if sys.stdin.isatty():
@@ -36,6 +38,7 @@ def create_admin(email: str) -> None:
 
 
 @click.command()
+@with_appcontext
 def seed() -> None:
     """Put the products' example data in, once; outside production, as demo@example.com."""
     settings = current_app.extensions["settings"]
@@ -56,6 +59,7 @@ def seed() -> None:
 
 @click.command()
 @click.option("--days", default=400, show_default=True, help="Age of the tombstones to remove.")
+@with_appcontext
 def purge(days: int) -> None:
     """Remove rows deleted long ago, and devices logged out long ago."""
     rows, devices = purging.purge(days)

@@ -4,6 +4,8 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -15,13 +17,25 @@ from app.errors import Unavailable
 # OWASP's second recommendation; the library's default costs ten times the CPU, which on a small
 # host lets a few log-ins stop everything else.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-# Bounds memory (19 MiB each) and leaves threads for other requests.
+# Per worker process; bounds memory (19 MiB each) and how far log-ins slow other requests down.
 CONCURRENT_HASHES = 2
 WAIT_SECONDS = 5.0
+# Below this, a password is one key or a few, pressed over and over.
+FEWEST_CHARACTERS = 4
 
 _slots = BoundedSemaphore(CONCURRENT_HASHES)
 # Verified for unknown accounts, so that the time of the answer does not tell who is registered.
 _NOBODY = HASHER.hash("nobody")
+
+
+def is_obvious(password: str, email: str) -> bool:
+    """Whether a password is among the first that an attacker tries: common, or the address."""
+    guess = password.lower()
+    return (
+        guess in (email, email.partition("@")[0])
+        or len(set(guess)) < FEWEST_CHARACTERS
+        or guess in _common_passwords()
+    )
 
 
 def hash_password(password: str) -> str:
@@ -50,6 +64,12 @@ def verify_password(password: str, stored: str | None) -> bool:
 def needs_rehash(stored: str) -> bool:
     """Whether a stored hash has other parameters than today's."""
     return HASHER.check_needs_rehash(stored)
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    lines = Path(__file__).with_name("common_passwords.txt").read_text("ascii").splitlines()
+    return frozenset(line for line in lines if not line.startswith("# "))
 
 
 def _peppered(password: str) -> bytes:
