@@ -9,7 +9,6 @@ from flask_limiter.util import get_remote_address
 from app.accounts import service, sessions
 from app.accounts.authentication import auth, current_user
 from app.accounts.schemas import (
-    DeviceOutput,
     DevicesOutput,
     LoginInput,
     PasswordInput,
@@ -72,7 +71,7 @@ def refresh(data: RefreshInput) -> TokensOutput:
 @accounts.output({}, 204)
 def log_out() -> str:
     """Log the calling device out."""
-    sessions.revoke_device(current_user().id, g.device_id)
+    sessions.log_out(current_user().id, g.device_id)
     return ""
 
 
@@ -103,7 +102,7 @@ def update_profile(data: ProfileInput) -> UserOutput:
 
 
 @accounts.post("/me/password")
-@limit_by_address
+@limiter.limit(_login_limit)
 @accounts.auth_required(auth)
 @accounts.input(PasswordInput, arg_name="data")
 @accounts.output({}, 204)
@@ -119,11 +118,7 @@ def change_password(data: PasswordInput) -> str:
 @accounts.output(DevicesOutput)
 def list_devices() -> DevicesOutput:
     """List the devices that are logged in."""
-    items = [
-        DeviceOutput.model_validate({**vars(device), "current": device.id == g.device_id})
-        for device in sessions.list_devices(current_user().id)
-    ]
-    return DevicesOutput(items=items)
+    return sessions.list_devices(current_user().id, g.device_id)
 
 
 @accounts.delete("/devices/<uuid:device_id>")

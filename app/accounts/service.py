@@ -9,7 +9,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.accounts import sessions
 from app.accounts.models import User
-from app.accounts.passwords import hash_password, needs_rehash, verify_password
+from app.accounts.passwords import (
+    hash_password,
+    is_obvious,
+    needs_rehash,
+    verify_password,
+)
 from app.accounts.schemas import (
     LoginInput,
     PasswordInput,
@@ -31,6 +36,7 @@ def register(data: RegisterInput, user_agent: str) -> SessionOutput:
 
     Raises:
         Forbidden: registration is turned off.
+        Unprocessable: the password is easy to guess.
         Conflict: the address has an account.
     """
     if not current_app.extensions["settings"].registration_enabled:
@@ -48,8 +54,10 @@ def create_user(data: RegisterInput, *, role: str) -> User:
     """Add a user, in whose name the transaction then acts; the caller commits.
 
     Raises:
+        Unprocessable: the password is easy to guess.
         Conflict: the address has an account.
     """
+    _refuse_obvious("password", data.password, data.email)
     # Before any statement: a slow hash must not hold a database connection.
     password_hash = hash_password(data.password)
     act_as(None, scope="accounts")
@@ -77,48 +85,44 @@ def log_in(data: LoginInput, user_agent: str) -> SessionOutput:
     Raises:
         Unauthorized: the address or the password is wrong; the answer does not tell which.
     """
-    act_as(None, scope="accounts")
-    found = db.session.execute(
-        select(User.id, User.password_hash).where(User.email == data.email)
-    ).first()
-    # Gives the connection back before the slow hash.
-    db.session.commit()
-    if not verify_password(data.password, found.password_hash if found else None) or not found:
-        LOGIN_ATTEMPTS.labels("failed").inc()
-        logger.warning(
-            "log-in failed",
-            event_kind="login",
-            outcome="failed",
-            user_id=str(found.id) if found else None,
-        )
-        raise Unauthorized("The address or the password is wrong.")
-    rehashed = hash_password(data.password) if needs_rehash(found.password_hash) else None
-    act_as(found.id)
+    user_id, stored = _check_password(data.email, data.password)
+    rehashed = hash_password(data.password) if needs_rehash(stored) else None
+    act_as(user_id)
+    # The lock makes a log-in and a change of the password wait for each other; the change would
+    # otherwise miss, and leave logged in, a device that still came with the old password.
+    user = db.session.get(User, user_id, with_for_update={"key_share": True})
+    if user is None or user.password_hash != stored:
+        db.session.rollback()
+        return log_in(data, user_agent)
     if rehashed:
-        _store_hash(found.id, found.password_hash, rehashed)
-    tokens = sessions.open_session(found.id, data.device_name, user_agent)
-    user = UserOutput.model_validate(db.session.get_one(User, found.id))
+        user.password_hash = rehashed
+    tokens = sessions.open_session(user_id, data.device_name, user_agent)
+    output = SessionOutput(user=UserOutput.model_validate(user), tokens=tokens)
     db.session.commit()
     LOGIN_ATTEMPTS.labels("succeeded").inc()
-    logger.info("log-in", event_kind="login", outcome="succeeded", user_id=str(user.id))
-    return SessionOutput(user=user, tokens=tokens)
+    logger.info("log-in", event_kind="login", outcome="succeeded", user_id=str(user_id))
+    return output
 
 
 def update_profile(user: User, data: ProfileInput) -> UserOutput:
     """Change what the input names of the user's profile."""
     for field, value in data.model_dump(exclude_none=True).items():
         setattr(user, field, value)
+    output = UserOutput.model_validate(user)
     db.session.commit()
-    return UserOutput.model_validate(user)
+    return output
 
 
 def change_password(user: User, device_id: UUID, data: PasswordInput) -> None:
     """Change the password and log all other devices out.
 
     Raises:
-        Unprocessable: the current password is wrong.
+        Unprocessable: the current password is wrong, or the new one easy to guess.
+        Conflict: another device changed it at the same time.
     """
+    _refuse_obvious("new_password", data.new_password, user.email)
     user_id, stored = user.id, user.password_hash
+    # Gives the connection back before the slow hashes.
     db.session.commit()
     if not verify_password(data.current_password, stored):
         logger.warning("password change refused", event_kind="security", user_id=str(user_id))
@@ -127,6 +131,30 @@ def change_password(user: User, device_id: UUID, data: PasswordInput) -> None:
         raise Conflict("The password was changed on another device.")
     sessions.revoke_all(user_id, keep=device_id)
     logger.info("password changed", event_kind="security", user_id=str(user_id))
+
+
+def _check_password(email: str, password: str) -> tuple[UUID, str]:
+    act_as(None, scope="accounts")
+    found = db.session.execute(
+        select(User.id, User.password_hash).where(User.email == email)
+    ).first()
+    # Gives the connection back before the slow hash.
+    db.session.commit()
+    if verify_password(password, found.password_hash if found else None) and found:
+        return found.id, found.password_hash
+    LOGIN_ATTEMPTS.labels("failed").inc()
+    logger.warning(
+        "log-in failed",
+        event_kind="login",
+        outcome="failed",
+        user_id=str(found.id) if found else None,
+    )
+    raise Unauthorized("The address or the password is wrong.")
+
+
+def _refuse_obvious(field: str, password: str, email: str) -> None:
+    if is_obvious(password, email):
+        raise Unprocessable(field, "is easy to guess; choose another, such as four random words")
 
 
 def _store_hash(user_id: UUID, old: str, new: str) -> bool:

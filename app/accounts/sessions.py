@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 import structlog
 from flask import current_app
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from app.accounts.models import Device
-from app.accounts.schemas import TokensOutput
+from app.accounts.schemas import DeviceOutput, DevicesOutput, TokensOutput
 from app.accounts.tokens import (
     RefreshToken,
     new_access_token,
@@ -61,6 +61,8 @@ def refresh(text: str) -> TokensOutput:
     now = datetime.now(UTC)
     if device is None or device.revoked_at or device.expires_at <= now:
         raise Unauthorized("This device is logged out; log in again.")
+    user_id = device.user_id
+    act_as(user_id)
     child = new_refresh_token(device.id)
     if token.digest == device.refresh_hash or token.digest in device.sibling_hashes:
         device.parent_hash, device.sibling_hashes = token.digest, []
@@ -70,24 +72,41 @@ def refresh(text: str) -> TokensOutput:
     else:
         device.revoked_at, device.revoked_reason = now, "reuse"
         db.session.commit()
-        logger.warning("refresh token reused", event_kind="security", user_id=str(device.user_id))
+        logger.warning(
+            "refresh token reused",
+            event_kind="security",
+            user_id=str(user_id),
+            device_id=str(token.device_id),
+        )
         raise Unauthorized("This refresh token was used before; the device is logged out.")
     device.refresh_hash = child.digest
     device.last_seen_at, device.expires_at = now, _expiry()
-    user_id = device.user_id
     db.session.commit()
     return _tokens(user_id, child)
 
 
-def list_devices(user_id: UUID) -> list[Device]:
-    """The user's logged-in devices, the last seen first."""
-    return list(
-        db.session.scalars(
-            select(Device)
-            .where(Device.user_id == user_id, Device.revoked_at.is_(None))
-            .order_by(Device.last_seen_at.desc(), Device.id)
+def list_devices(user_id: UUID, current: UUID) -> DevicesOutput:
+    """The user's logged-in devices, the last seen first; `current` is the calling one."""
+    devices = db.session.scalars(
+        select(Device)
+        .where(
+            Device.user_id == user_id,
+            Device.revoked_at.is_(None),
+            Device.expires_at > func.now(),
         )
+        .order_by(Device.last_seen_at.desc(), Device.id)
     )
+    return DevicesOutput(
+        items=[
+            DeviceOutput.model_validate(device).model_copy(update={"current": device.id == current})
+            for device in devices
+        ]
+    )
+
+
+def log_out(user_id: UUID, device_id: UUID) -> None:
+    """Log the calling device out; nothing is wrong when another one has just done it."""
+    _revoke(user_id, "logged out", Device.id == device_id)
 
 
 def revoke_device(user_id: UUID, device_id: UUID) -> None:
@@ -124,9 +143,10 @@ def _expiry() -> datetime:
 
 
 def _tokens(user_id: UUID, token: RefreshToken) -> TokensOutput:
+    lifetime = timedelta(minutes=current_app.extensions["settings"].access_token_minutes)
     return TokensOutput(
-        access_token=new_access_token(user_id, token.device_id),
+        access_token=new_access_token(user_id, token.device_id, lifetime),
         refresh_token=token.text,
-        expires_in=current_app.extensions["settings"].access_token_minutes * 60,
+        expires_in=int(lifetime.total_seconds()),
         device_id=token.device_id,
     )

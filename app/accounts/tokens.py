@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,9 +30,11 @@ class RefreshToken:
         return hashlib.sha256(self.text.encode()).digest()
 
 
-def new_access_token(user_id: UUID, device_id: UUID) -> str:
+def new_access_token(user_id: UUID, device_id: UUID, lifetime: timedelta) -> str:
     """Make an access token; claim `sid` names the device so that revoking it ends the token."""
-    token: str = create_access_token(str(user_id), additional_claims={"sid": str(device_id)})
+    token: str = create_access_token(
+        str(user_id), expires_delta=lifetime, additional_claims={"sid": str(device_id)}
+    )
     return token
 
 
@@ -72,5 +75,7 @@ def parse_refresh_token(text: str) -> RefreshToken | None:
 
 
 def _mac(body: str) -> str:
-    key = str(current_app.config["JWT_SECRET_KEY"]).encode()
-    return hmac.new(key, b"refresh:" + body.encode(), hashlib.sha256).hexdigest()[:MAC_CHARACTERS]
+    # Of the pepper, which never changes: a new JWT secret must not log every device out.
+    pepper = current_app.extensions["settings"].password_pepper.get_secret_value()
+    key = hashlib.sha256(b"refresh token\0" + pepper.encode()).digest()
+    return hmac.new(key, body.encode(), hashlib.sha256).hexdigest()[:MAC_CHARACTERS]
