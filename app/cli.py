@@ -3,6 +3,7 @@
 import secrets
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 
 import click
 from apiflask import APIFlask
@@ -14,8 +15,11 @@ from app.accounts import service
 from app.accounts.models import User
 from app.accounts.schemas import RegisterInput
 from app.database import purge as purging
-from app.errors import Problem
+from app.errors import Conflict, Problem, invalid_input
 from app.extensions import db
+from app.settings import Environment
+
+DEMO_EMAIL = "demo@example.com"
 
 
 def init_app(app: APIFlask) -> None:
@@ -33,32 +37,44 @@ def create_admin(email: str) -> None:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     else:
         password = sys.stdin.readline().rstrip("\n")
-    _create(email, password, "admin")
-    click.echo(f"{email} is an administrator.")
+    try:
+        user = _create(email, password, "admin")
+    except Problem as problem:
+        faults = [f"{item['field']}: {item['detail']}" for item in problem.extra.get("errors", [])]
+        raise click.ClickException("; ".join(faults) or problem.detail) from None
+    click.echo(f"{user.email} is an administrator.")
 
 
 @click.command()
 @with_appcontext
 def seed() -> None:
-    """Put the products' example data in, once; outside production, as demo@example.com."""
+    """Make the account demo@example.com with the products' example data, once; in development."""
     settings = current_app.extensions["settings"]
-    if settings.environment == "production":
-        click.echo("Nothing to seed: example data is not for production.")
+    if settings.environment is not Environment.DEVELOPMENT:
+        click.echo("Nothing to seed: example data is for development only.")
         return
     password = secrets.token_urlsafe(12)
     try:
-        user = _create("demo@example.com", password, "user")
-    except click.ClickException:
-        click.echo("demo@example.com is there already.")
+        user = _create(DEMO_EMAIL, password, "user")
+    except Conflict:
+        click.echo(f"{DEMO_EMAIL} is there already.")
         return
     for name in settings.products:
-        import_module(f"app.products.{name}.seed").seed(user)
+        module = f"app.products.{name}.seed"
+        if find_spec(module):
+            import_module(module).seed(user)
     db.session.commit()
-    click.echo(f"Example data is in; log in as demo@example.com with the password {password}")
+    click.echo(f"Example data is in; log in as {DEMO_EMAIL} with the password {password}")
 
 
 @click.command()
-@click.option("--days", default=400, show_default=True, help="Age of the tombstones to remove.")
+@click.option(
+    "--days",
+    type=click.IntRange(min=1),
+    default=400,
+    show_default=True,
+    help="Age of the tombstones to remove.",
+)
 @with_appcontext
 def purge(days: int) -> None:
     """Remove rows deleted long ago, and devices logged out long ago."""
@@ -69,11 +85,8 @@ def purge(days: int) -> None:
 def _create(email: str, password: str, role: str) -> User:
     try:
         data = RegisterInput(email=email, password=password, name=email.partition("@")[0])
-        user = service.create_user(data, role=role)
     except ValidationError as error:
-        faults = "; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors())
-        raise click.ClickException(faults) from None
-    except Problem as error:
-        raise click.ClickException(error.detail) from None
+        raise invalid_input(error) from None
+    user = service.create_user(data, role=role)
     db.session.commit()
     return user
