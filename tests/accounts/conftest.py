@@ -1,0 +1,71 @@
+"""Helpers of the account tests."""
+
+import io
+import logging
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from structlog.stdlib import ProcessorFormatter
+from werkzeug.test import TestResponse
+
+from tests.conftest import Account
+
+GIVE_UP_SECONDS = 10
+
+
+@pytest.fixture
+def log_in(client) -> Callable[..., TestResponse]:
+    def send(account: Account, password: str | None = None, **more: str) -> TestResponse:
+        body = {"email": account.email, "password": password or account.password, **more}
+        return client.post("/v1/accounts/login", json=body)
+
+    return send
+
+
+@pytest.fixture
+def refresh(app) -> Callable[[str], TestResponse]:
+    """Send a refresh token; from any thread."""
+
+    def send(token: str) -> TestResponse:
+        return app.test_client().post("/v1/accounts/refresh", json={"refresh_token": token})
+
+    return send
+
+
+@pytest.fixture
+def log_lines(app) -> Iterator[Callable[[], list[str]]]:
+    """The lines logged so far, as they are written, from the lowest level on."""
+    root = logging.getLogger()
+    written = next(h for h in root.handlers if isinstance(h.formatter, ProcessorFormatter))
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(written.formatter)
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield lambda: stream.getvalue().splitlines()
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+@pytest.fixture
+def wait_for_lock(servers) -> Callable[[], None]:
+    """Wait until a statement of the app waits for a row that another transaction holds."""
+
+    def wait() -> None:
+        with psycopg.connect(servers.superuser_url, autocommit=True) as watcher:
+            # The server polls; statement_timeout makes a wait that never ends a failure.
+            watcher.execute(f"SET statement_timeout = '{GIVE_UP_SECONDS}s'")
+            watcher.execute(
+                """
+                DO $$ BEGIN LOOP
+                    PERFORM pg_stat_clear_snapshot();
+                    EXIT WHEN EXISTS (SELECT FROM pg_stat_activity
+                        WHERE usename = 'fivebox_app' AND wait_event_type = 'Lock');
+                    PERFORM pg_sleep(0.01);
+                END LOOP; END $$
+                """
+            )
+
+    return wait
