@@ -50,10 +50,10 @@ def bearer_claims() -> dict[str, Any] | None:
 def _verified_claims(token: str) -> dict[str, Any] | None:
     try:
         claims: dict[str, Any] = decode_token(token)
-        UUID(claims["sub"]), UUID(claims["sid"])
-    except (PyJWTError, JWTExtendedException, ValueError, KeyError, TypeError):
+        UUID(str(claims["sub"])), UUID(str(claims["sid"]))
+    except (PyJWTError, JWTExtendedException, ValueError, KeyError):
         return None
-    return claims if claims.get("type") == "access" else None
+    return claims if claims.get("type") == "access" and "exp" in claims else None
 
 
 def new_refresh_token(device_id: UUID) -> RefreshToken:
