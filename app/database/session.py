@@ -65,5 +65,7 @@ def engine_options(pool_size: int, timeout_ms: int) -> dict[str, Any]:
         "pool_timeout": 5,
         # A restarted server leaves dead connections in the pool; the ping replaces them.
         "pool_pre_ping": True,
+        # An error's text goes to the log; the values in it are private.
+        "hide_parameters": True,
         "connect_args": {"connect_timeout": 3, "application_name": "fivebox", "options": settings},
     }
