@@ -1,0 +1,147 @@
+"""The commands: create-admin, seed, purge."""
+
+import pytest
+from click.testing import Result
+from flask.testing import FlaskCliRunner
+from psycopg.sql import SQL, Identifier
+
+from app.settings import Environment
+
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture
+def run(app):
+    """Run a command as `flask <words>` would."""
+
+    def invoke(*words: str, stdin: str = "", runner: FlaskCliRunner | None = None) -> Result:
+        return (runner or app.test_cli_runner()).invoke(args=list(words), input=stdin)
+
+    return invoke
+
+
+def log_in(client, email: str, password: str):
+    return client.post("/v1/accounts/login", json={"email": email, "password": password})
+
+
+def test_an_administrator_is_created(run, client):
+    result = run("create-admin", "Root@Example.com", stdin=f"{PASSWORD}\n")
+
+    assert result.exit_code == 0
+    assert result.output == "root@example.com is an administrator.\n"
+    answer = log_in(client, "root@example.com", PASSWORD)
+    assert answer.get_json()["user"]["role"] == "admin"
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "fault"),
+    [
+        ("root", PASSWORD, "email: "),
+        ("root@example.com", "short", "password: "),
+        ("root@example.com", "password123", "password: is easy to guess"),
+        ("root@example.com", "", "password: "),
+        ("taken@example.com", PASSWORD, "This address has an account"),
+    ],
+)
+def test_a_faulty_administrator_is_refused_in_one_line(
+    run, register, owner_connection, email, password, fault
+):
+    register("taken@example.com")
+
+    result = run("create-admin", email, stdin=f"{password}\n")
+
+    assert result.exit_code == 1
+    assert fault in result.output
+    assert result.output.count("\n") == 1
+    assert not password or password not in result.output
+    roles = owner_connection.execute("SELECT role FROM users").fetchall()
+    assert roles == [("user",)]
+
+
+def test_a_password_is_no_argument(run):
+    assert run("create-admin", "root@example.com", PASSWORD).exit_code == 2
+
+
+def test_seeding_makes_a_demo_account_once(run, make_app, client):
+    runner = make_app(environment=Environment.DEVELOPMENT).test_cli_runner()
+
+    first = run("seed", runner=runner)
+    second = run("seed", runner=runner)
+
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    password = first.output.split()[-1]
+    session = log_in(client, "demo@example.com", password).get_json()
+    assert session["user"]["role"] == "user"
+    headers = {"Authorization": f"Bearer {session['tokens']['access_token']}"}
+    assert len(client.get("/v1/habits", headers=headers).get_json()["items"]) == 3
+    assert second.output == "demo@example.com is there already.\n"
+
+
+@pytest.mark.parametrize("kind", [Environment.PRODUCTION, Environment.STAGING])
+def test_elsewhere_nothing_is_seeded(run, make_app, settings, owner_connection, kind):
+    url = str(settings.database_url).replace("fivebox_app@", f"fivebox_app:{'x' * 16}@")
+    app = make_app(environment=kind, database_url=url, public_url="https://api.example.com")
+    runner = app.test_cli_runner()
+
+    assert run("seed", runner=runner).output.startswith("Nothing to seed")
+    assert owner_connection.execute("SELECT count(*) FROM users").fetchone()[0] == 0
+
+
+def test_purging_removes_old_tombstones_and_raises_the_floor(run, register, owner_connection):
+    ada, eve = register(), register()
+    for account in (ada, eve):
+        for habit in ("kept", "recent", "old"):
+            created = account.client.post(
+                "/v1/habits",
+                json={"id": habit, "name": habit, "start_date": "2026-01-01"},
+                headers=account.headers,
+            )
+            assert created.status_code == 201, created.text
+    owner_connection.execute(
+        "UPDATE user_habits SET deleted_at = now() - interval '399 days' WHERE id = 'recent'"
+    )
+    (removed_rev,) = owner_connection.execute(
+        "UPDATE user_habits SET deleted_at = now() - interval '401 days' "
+        "WHERE id = 'old' AND user_id = %s RETURNING rev",
+        [ada.id],
+    ).fetchone()
+
+    result = run("purge")
+
+    assert result.exit_code == 0
+    assert result.output == "Removed 1 rows and 0 devices.\n"
+    left = owner_connection.execute("SELECT id FROM user_habits WHERE user_id = %s", [ada.id])
+    assert {row[0] for row in left} == {"kept", "recent"}
+    floors = dict(owner_connection.execute("SELECT user_id::text, purge_floor FROM sync_state"))
+    assert floors == {ada.id: removed_rev, eve.id: 0}
+    assert run("purge").output == "Removed 0 rows and 0 devices.\n"
+    assert owner_connection.execute(
+        "SELECT purge_floor FROM sync_state WHERE user_id = %s", [ada.id]
+    ).fetchone() == (removed_rev,)
+
+
+@pytest.mark.parametrize(
+    ("column", "days", "removed"),
+    [
+        ("revoked_at", 91, 1),
+        ("revoked_at", 89, 0),
+        ("expires_at", 91, 1),
+        ("expires_at", 89, 0),
+        ("last_seen_at", 91, 0),
+    ],
+)
+def test_purging_removes_devices_that_ended_long_ago(
+    run, register, owner_connection, column, days, removed
+):
+    register()
+    owner_connection.execute(
+        SQL("UPDATE devices SET {} = now() - interval '1 day' * %s").format(Identifier(column)),
+        [days],
+    )
+
+    assert run("purge").output == f"Removed 0 rows and {removed} devices.\n"
+    assert owner_connection.execute("SELECT count(*) FROM devices").fetchone()[0] == 1 - removed
+
+
+def test_purging_takes_no_age_below_a_day(run):
+    assert run("purge", "--days", "0").exit_code == 2
