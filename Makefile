@@ -1,0 +1,56 @@
+# "make help" lists the targets.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.local ## Serve the API with embedded PostgreSQL and Valkey (PORT=8000)
+	@$(BIN)/python -m local.run --port $(PORT)
+
+test: $(VENV)/.dev ## Run all tests that need no root
+	$(BIN)/pytest -n 2 $(ARGS)
+
+coverage: $(VENV)/.dev ## Run the tests and report the coverage of app/
+	$(BIN)/pytest -n 2 --cov --cov-report=term-missing:skip-covered
+
+lint: $(VENV)/.dev ## Check style, types, playbooks and migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m scripts.lint_migrations
+	$(BIN)/yamllint --strict .
+	$(BIN)/ansible-lint --offline
+
+format: $(VENV)/.dev ## Format the Python code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+requirements: $(VENV)/.dev ## Pin the newest versions of all dependencies, with hashes
+	for set in requirements requirements-local requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --custom-compile-command "make requirements" $$set.in -o $$set.txt; \
+	done
+
+audit: $(VENV)/.dev ## Look for known faults in the dependencies
+	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.txt
+
+clean: ## Remove the environment, the local data and all that was built
+	rm -rf $(VENV) .local .cache dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.local: requirements-local.txt
+	@$(PYTHON) scripts/setup.py $(VENV) requirements-local.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt
+	@$(PYTHON) scripts/setup.py $(VENV) requirements-dev.txt
+	@touch $@ $(VENV)/.local
+
+-include make/*.mk
+
+.PHONY: help run test coverage lint format requirements audit clean
