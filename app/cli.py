@@ -6,6 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import click
+import structlog
 from apiflask import APIFlask
 from flask import current_app
 from flask.cli import with_appcontext
@@ -20,6 +21,8 @@ from app.extensions import db
 from app.settings import Environment
 
 DEMO_EMAIL = "demo@example.com"
+
+logger = structlog.get_logger(__name__)
 
 
 def init_app(app: APIFlask) -> None:
@@ -42,6 +45,7 @@ def create_admin(email: str) -> None:
     except Problem as problem:
         faults = [f"{item['field']}: {item['detail']}" for item in problem.extra.get("errors", [])]
         raise click.ClickException("; ".join(faults) or problem.detail) from None
+    logger.info("administrator created", event_kind="security", user_id=str(user.id))
     click.echo(f"{user.email} is an administrator.")
 
 

@@ -1,5 +1,7 @@
 """The Flask extensions, made once and bound to the app by create_app."""
 
+from ipaddress import IPv4Address, ip_address, ip_network
+
 from flask import request
 from flask_jwt_extended import JWTManager
 from flask_limiter import Limiter
@@ -11,13 +13,26 @@ from app.accounts.tokens import bearer_claims
 from app.database.base import Base
 
 
+def client_address() -> str:
+    """The client's address as limits count it: of IPv6 the /64, which one client has whole."""
+    text = request.remote_addr or ""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        # A client on a unix socket has none.
+        return text
+    if isinstance(address, IPv4Address):
+        return text
+    return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
+
+
 def client_key() -> str:
     """Key of a client's limits: the user of a valid access token, else the address.
 
     A forged token counts against its sender's address, so it opens no fresh allowance.
     """
     claims = bearer_claims()
-    return f"user:{claims['sub']}" if claims else f"address:{request.remote_addr}"
+    return f"user:{claims['sub']}" if claims else f"address:{client_address()}"
 
 
 class RedisClient:

@@ -84,6 +84,7 @@ def _declare_problems(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     wanted = {int(status) for status in responses if int(status) >= 400} | set(ALWAYS)
     if "requestBody" in operation:
+        operation["requestBody"]["required"] = True
         wanted |= set(WITH_BODY)
     if operation.get("parameters"):
         wanted |= {404, 422}

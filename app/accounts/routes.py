@@ -4,7 +4,6 @@ from uuid import UUID
 
 from apiflask import APIBlueprint
 from flask import current_app, g, request
-from flask_limiter.util import get_remote_address
 
 from app.accounts import service, sessions
 from app.accounts.authentication import auth, current_user
@@ -19,7 +18,7 @@ from app.accounts.schemas import (
     TokensOutput,
     UserOutput,
 )
-from app.extensions import limiter
+from app.extensions import client_address, limiter
 
 accounts = APIBlueprint("accounts", __name__, url_prefix="/v1/accounts", tag="Accounts")
 
@@ -30,7 +29,7 @@ def _login_limit() -> str:
 
 
 # Registration and log-in share one allowance: both tell whether an address has an account.
-limit_by_address = limiter.shared_limit(_login_limit, scope="login", key_func=get_remote_address)
+limit_by_address = limiter.shared_limit(_login_limit, scope="login", key_func=client_address)
 
 
 @accounts.post("/register")

@@ -161,6 +161,22 @@ def test_attempts_are_limited_by_address_whoever_asks(make_app, register):
     assert attempt(**account.headers) == 429
 
 
+def test_a_client_with_many_ipv6_addresses_is_one_client(make_app):
+    client = make_app(rate_limits_enabled=True).test_client()
+    body = {"email": "nobody@example.com", "password": "wrong password"}
+
+    def attempt(address: str) -> int:
+        sender = {"REMOTE_ADDR": address}
+        return client.post("/v1/accounts/login", json=body, environ_base=sender).status_code
+
+    assert [attempt(f"2001:db8:0:1::{n}") for n in range(6)] == [401] * 5 + [429]
+    assert attempt("2001:db8:0:2::1") == 401
+    assert [attempt("::ffff:192.0.2.1") for _ in range(5)] == [401] * 5
+    assert attempt("192.0.2.1") == 429
+    assert attempt("::ffff:192.0.2.2") == 401
+    assert attempt("unix:") == 401
+
+
 def test_attempts_are_counted(client, register, log_in):
     def count(outcome: str) -> float:
         lines = client.get("/internal/metrics").text.splitlines()

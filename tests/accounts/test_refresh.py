@@ -171,6 +171,23 @@ def test_a_new_jwt_secret_logs_no_device_out(register, make_app):
     assert client.post("/v1/accounts/refresh", json=body).status_code == 200
 
 
+def test_many_devices_behind_one_address_may_refresh(make_app, register):
+    tokens = [register().tokens["refresh_token"] for _ in range(6)]
+    client = make_app(rate_limits_enabled=True).test_client()
+
+    def send(token: str):
+        return client.post(
+            "/v1/accounts/refresh",
+            json={"refresh_token": token},
+            environ_base={"REMOTE_ADDR": "192.0.2.9"},
+        )
+
+    answers = [send(token) for token in tokens]
+
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert answers[0].headers["RateLimit-Limit"] == "100"
+
+
 def test_two_threads_refreshing_at_once_both_stay_logged_in(register, refresh):
     account = register()
     threads = 4

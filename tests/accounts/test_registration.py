@@ -1,5 +1,8 @@
 """Registration: what is stored, what is answered, what is refused."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
@@ -67,6 +70,26 @@ def test_an_address_has_one_account(client, register):
 
     assert answer.status_code == 409
     assert answer.get_json()["type"] == "urn:fivebox:problem:conflict"
+
+
+def test_of_two_registrations_at_once_one_gets_the_address(app, owner_connection):
+    together = Barrier(2)
+
+    def send(_number: int) -> int:
+        client = app.test_client()
+        together.wait(10)
+        return client.post("/v1/accounts/register", json=VALID).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(send, range(2))) == [201, 409]
+    assert owner_connection.execute("SELECT count(*) FROM users").fetchone()[0] == 1
+
+
+def test_a_body_is_needed_and_documented(client):
+    operation = client.get("/openapi.json").get_json()["paths"]["/v1/accounts/register"]["post"]
+
+    assert operation["requestBody"]["required"] is True
+    assert client.post("/v1/accounts/register").status_code == 400
 
 
 def test_registration_can_be_turned_off(make_app):
