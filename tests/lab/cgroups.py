@@ -1,0 +1,64 @@
+"""A control group for each host: without its own, two hosts on one machine disturb each other."""
+
+import contextlib
+import time
+from pathlib import Path
+
+ROOT = Path("/sys/fs/cgroup")
+PERIOD_MICROSECONDS = 100_000
+
+
+class Cgroup:
+    """The groups of one host, in whichever hierarchies the machine has."""
+
+    def __init__(self, name: str) -> None:
+        self.unified = (ROOT / "cgroup.controllers").exists()
+        if self.unified:
+            self.folders = [ROOT / "fivebox-lab" / name]
+            self.memory = self.cpu = self.folders[0]
+        else:
+            self.memory = ROOT / "memory" / f"fivebox-lab-{name}"
+            self.cpu = ROOT / "cpu" / f"fivebox-lab-{name}"
+            trees = [ROOT / tree / "fivebox-lab" / name for tree in ("systemd", "unified")]
+            self.folders = [*(t for t in trees if t.parents[1].exists()), self.memory, self.cpu]
+
+    def create(self, memory_mb: int | None, cpus: float | None) -> None:
+        """Make the groups.
+
+        Args:
+            memory_mb: limit in MiB, or None.
+            cpus: limit in processors, or None.
+        """
+        for folder in self.folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        if self.unified:
+            for parent in (ROOT, ROOT / "fivebox-lab"):
+                (parent / "cgroup.subtree_control").write_text("+memory +cpu")
+        if memory_mb:
+            file = "memory.max" if self.unified else "memory.limit_in_bytes"
+            (self.memory / file).write_text(str(memory_mb * 1024 * 1024))
+        if cpus:
+            quota = int(cpus * PERIOD_MICROSECONDS)
+            if self.unified:
+                (self.cpu / "cpu.max").write_text(f"{quota} {PERIOD_MICROSECONDS}")
+            else:
+                (self.cpu / "cpu.cfs_quota_us").write_text(str(quota))
+
+    def enter(self) -> None:
+        """Put the calling process into the groups."""
+        for folder in self.folders:
+            (folder / "cgroup.procs").write_text("0")
+
+    def remove(self) -> None:
+        """Remove the groups; the kernel empties them a moment after their processes end."""
+        deadline = time.monotonic() + 10
+        while any(folder.exists() for folder in self.folders) and time.monotonic() < deadline:
+            for folder in self.folders:
+                # The deepest first.
+                for inner in sorted(folder.rglob("*"), reverse=True):
+                    if inner.is_dir():
+                        with contextlib.suppress(OSError):
+                            inner.rmdir()
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            time.sleep(0.05)
