@@ -1,5 +1,6 @@
 """Endpoints of accounts."""
 
+from typing import Any
 from uuid import UUID
 
 from apiflask import APIBlueprint
@@ -19,6 +20,7 @@ from app.accounts.schemas import (
     UserOutput,
 )
 from app.extensions import client_address, limiter
+from app.pages import PageQuery
 
 accounts = APIBlueprint("accounts", __name__, url_prefix="/v1/accounts", tag="Accounts")
 
@@ -114,10 +116,11 @@ def change_password(data: PasswordInput) -> str:
 
 @accounts.get("/devices")
 @accounts.auth_required(auth)
+@accounts.input(PageQuery, location="query", arg_name="query")
 @accounts.output(DevicesOutput)
-def list_devices() -> DevicesOutput:
-    """List the devices that are logged in."""
-    return sessions.list_devices(current_user().id, g.device_id)
+def list_devices(query: PageQuery) -> dict[str, Any]:
+    """List the devices that are logged in, the last seen first."""
+    return sessions.list_devices(current_user().id, g.device_id, query)
 
 
 @accounts.delete("/devices/<uuid:device_id>")

@@ -96,3 +96,4 @@ class DeviceOutput(Output):
 
 class DevicesOutput(Output):
     items: list[DeviceOutput]
+    next: str | None = Field(description="Cursor of the next page; null on the last.")

@@ -5,14 +5,15 @@ lost on its way to the client.
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 from flask import current_app
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Tuple, func, select, tuple_, update
 
 from app.accounts.models import Device
-from app.accounts.schemas import DeviceOutput, DevicesOutput, TokensOutput
+from app.accounts.schemas import DeviceOutput, TokensOutput
 from app.accounts.tokens import (
     RefreshToken,
     new_access_token,
@@ -20,10 +21,12 @@ from app.accounts.tokens import (
     parse_refresh_token,
 )
 from app.database.session import act_as
-from app.errors import NotFound, Unauthorized
+from app.errors import NotFound, Unauthorized, Unprocessable
 from app.extensions import db
+from app.pages import PageQuery, decode_cursor, page_of
 
 GRACE = timedelta(seconds=10)
+# Bounds the row; the oldest replies of a client that repeats more often serve no more.
 MAX_SIBLINGS = 5
 
 logger = structlog.get_logger(__name__)
@@ -85,23 +88,26 @@ def refresh(text: str) -> TokensOutput:
     return _tokens(user_id, child)
 
 
-def list_devices(user_id: UUID, current: UUID) -> DevicesOutput:
-    """The user's logged-in devices, the last seen first; `current` is the calling one."""
-    devices = db.session.scalars(
-        select(Device)
-        .where(
-            Device.user_id == user_id,
-            Device.revoked_at.is_(None),
-            Device.expires_at > func.now(),
-        )
-        .order_by(Device.last_seen_at.desc(), Device.id)
+def list_devices(user_id: UUID, current: UUID, query: PageQuery) -> dict[str, Any]:
+    """One page of the user's logged-in devices, the last seen first.
+
+    Args:
+        user_id: the user.
+        current: the calling device, which is marked.
+        query: which page.
+    """
+    key = tuple_(Device.last_seen_at, Device.id)
+    statement = select(Device).where(
+        Device.user_id == user_id, Device.revoked_at.is_(None), Device.expires_at > func.now()
     )
-    return DevicesOutput(
-        items=[
-            DeviceOutput.model_validate(device).model_copy(update={"current": device.id == current})
-            for device in devices
-        ]
-    )
+    if query.after:
+        statement = statement.where(key < _cursor_key(query.after))
+    ordered = statement.order_by(Device.last_seen_at.desc(), Device.id.desc())
+    rows = [
+        DeviceOutput.model_validate(device).model_copy(update={"current": device.id == current})
+        for device in db.session.scalars(ordered.limit(query.limit + 1))
+    ]
+    return page_of(rows, query.limit, lambda row: (row.last_seen_at.isoformat(), str(row.id)))
 
 
 def log_out(user_id: UUID, device_id: UUID) -> None:
@@ -136,6 +142,14 @@ def _revoke(user_id: UUID, reason: str, which: ColumnElement[bool]) -> int:
         "devices logged out", event_kind="security", user_id=str(user_id), count=len(revoked)
     )
     return len(revoked)
+
+
+def _cursor_key(cursor: str) -> Tuple:
+    seen, device_id = decode_cursor(cursor, 2)
+    try:
+        return tuple_(datetime.fromisoformat(seen), UUID(device_id))
+    except ValueError:
+        raise Unprocessable("after", "is not a `next` that this list gave") from None
 
 
 def _expiry() -> datetime:

@@ -4,6 +4,8 @@ from uuid import uuid4
 
 import pytest
 
+from app.pages import encode_cursor
+
 
 def devices(account) -> list[dict]:
     return account.client.get("/v1/accounts/devices", headers=account.headers).get_json()["items"]
@@ -25,6 +27,38 @@ def test_devices_are_listed_the_last_seen_first(client, register, log_in, refres
     assert [device["name"] for device in listed] == ["phone", "tablet"]
     assert [device["current"] for device in listed] == [True, False]
     assert listed[1]["id"] == tablet["device_id"]
+
+
+def test_devices_come_in_pages(register, log_in, owner_connection):
+    account = register()
+    for number in range(4):
+        log_in(account, device_name=f"device {number}")
+    # Equal times must neither lose nor repeat a device.
+    owner_connection.execute("UPDATE devices SET last_seen_at = now() WHERE name <> 'phone'")
+    names, query = [], "limit=2"
+    while query:
+        answer = account.client.get(f"/v1/accounts/devices?{query}", headers=account.headers)
+        page = answer.get_json()
+        names += [device["name"] for device in page["items"]]
+        query = page["next"] and f"limit=2&after={page['next']}"
+
+    assert len(page["items"]) == 1
+    assert sorted(names) == ["device 0", "device 1", "device 2", "device 3", "phone"]
+    assert names[-1] == "phone"
+
+
+@pytest.mark.parametrize(
+    "key", [(), ("x", str(uuid4())), ("2026-01-01T00:00:00+00:00", "x"), ("x",)]
+)
+def test_a_made_up_cursor_is_refused(register, key):
+    account = register()
+
+    answer = account.client.get(
+        f"/v1/accounts/devices?after={encode_cursor(*key)}", headers=account.headers
+    )
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.get_json()["errors"]] == ["after"]
 
 
 def test_the_user_agent_is_kept_in_part(client, register):
