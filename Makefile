@@ -1,6 +1,7 @@
 # "make help" lists the targets.
 PYTHON ?= python3
 PORT ?= 8000
+SUITE ?= bookworm
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -40,6 +41,22 @@ requirements: $(VENV)/.dev ## Pin the newest versions of all dependencies, with 
 audit: $(VENV)/.dev ## Look for known faults in the dependencies
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.txt
 
+release: $(VENV)/.dev ## Build the release that the playbooks install
+	@$(BIN)/python scripts/make_release.py
+
+secrets: $(VENV)/.dev ## Write the vault of an inventory (ENV=mine)
+	@test -n "$(ENV)" || { echo "Name the inventory: make secrets ENV=mine"; exit 2; }
+	@$(BIN)/python scripts/make_secrets.py $(ENV)
+
+lab: $(VENV)/.dev ## Boot a small VPS here, deploy to it, and test it (root; SUITE=bookworm)
+	$(BIN)/python -m tests.lab.drill --suite $(SUITE)
+
+lab-clean: $(VENV)/.dev ## Remove all hosts of the lab
+	$(BIN)/python -m tests.lab.hosts down --all
+
+molecule: $(VENV)/.dev ## Test the roles on Debian 12 and 13 (root; ROLE=nginx for one)
+	$(BIN)/python -m tests.lab.molecule $(ROLE)
+
 clean: ## Remove the environment, the local data and all that was built
 	rm -rf $(VENV) .local .cache dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -51,6 +68,5 @@ $(VENV)/.dev: requirements-dev.txt
 	@$(PYTHON) scripts/setup.py $(VENV) requirements-dev.txt
 	@touch $@ $(VENV)/.local
 
--include make/*.mk
-
-.PHONY: help run test coverage lint format requirements audit clean
+.PHONY: help run test coverage lint format requirements audit release secrets lab lab-clean \
+  molecule clean
