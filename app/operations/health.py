@@ -28,7 +28,7 @@ _pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="health")
 
 class CheckOutput(Output):
     status: Literal["up", "down"]
-    response_time: float = Field(serialization_alias="responseTime", description="Milliseconds.")
+    responseTime: float = Field(description="Milliseconds.")  # noqa: N815 - as monitors read it
     error: str | None = None
 
 
@@ -56,7 +56,16 @@ def live() -> LiveOutput:
 @blueprint.get("")
 @limiter.exempt
 @blueprint.output(HealthOutput)
-@blueprint.doc(responses={503: "A required dependency is down; the body is the same."})
+@blueprint.doc(
+    responses={
+        503: {
+            "description": "A required dependency is down; the body is the same.",
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/HealthOutput"}}
+            },
+        }
+    }
+)
 def health() -> Response | HealthOutput:
     """Check the dependencies; 503 when a required one is down.
 
@@ -75,9 +84,7 @@ def health() -> Response | HealthOutput:
         checks=checks,
     )
     if down & REQUIRED:
-        return Response(
-            output.model_dump_json(by_alias=True), status=503, content_type="application/json"
-        )
+        return Response(output.model_dump_json(), status=503, content_type="application/json")
     return output
 
 
@@ -104,9 +111,9 @@ def _result(name: str, future: "Future[float]", deadline: float) -> CheckOutput:
     try:
         milliseconds = future.result(max(0.0, deadline - time.monotonic()))
     except FutureTimeoutError:
-        return CheckOutput(status="down", response_time=TIMEOUT_SECONDS * 1000, error="no answer")
+        return CheckOutput(status="down", responseTime=TIMEOUT_SECONDS * 1000, error="no answer")
     except Exception as error:
         # The text may hold addresses and names: it is for the log only.
         logger.warning("health check failed", event_kind="health", check=name, exc_info=error)
-        return CheckOutput(status="down", response_time=0, error=type(error).__name__)
-    return CheckOutput(status="up", response_time=milliseconds)
+        return CheckOutput(status="down", responseTime=0, error=type(error).__name__)
+    return CheckOutput(status="up", responseTime=milliseconds)

@@ -1,0 +1,206 @@
+"""What holds for every route, also those that are added later."""
+
+import re
+from typing import NamedTuple
+
+import pytest
+
+# All other endpoints below /v1 need an access token.
+PUBLIC = {
+    ("POST", "/v1/accounts/register"),
+    ("POST", "/v1/accounts/login"),
+    ("POST", "/v1/accounts/refresh"),
+}
+UNLISTED = {"/docs", "/openapi.json", "/internal/metrics", "/static/<path:filename>"}
+# One value that fits each kind of path segment.
+SEGMENTS = {
+    "row_id": "a-row",
+    "day": "2026-01-31",
+    "uuid": "7f3b7d1e-52f4-4c43-8a3a-111111111111",
+}
+METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
+
+
+class Route(NamedTuple):
+    method: str
+    rule: str
+
+    @property
+    def path(self) -> str:
+        return re.sub(r"<(\w+):\w+>", lambda found: SEGMENTS[found[1]], self.rule)
+
+    @property
+    def documented_path(self) -> str:
+        return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", self.rule)
+
+
+@pytest.fixture
+def routes(app) -> list[Route]:
+    return sorted(
+        Route(method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    )
+
+
+@pytest.fixture
+def api_routes(routes) -> list[Route]:
+    found = [route for route in routes if route.rule.startswith("/v1/")]
+    assert len(found) > 15
+    return found
+
+
+@pytest.fixture
+def declared(client) -> dict[tuple[str, str], set[str]]:
+    paths = client.get("/openapi.json").get_json()["paths"]
+    return {
+        (method.upper(), path): set(operation["responses"])
+        for path, item in paths.items()
+        for method, operation in item.items()
+        if method != "parameters"
+    }
+
+
+@pytest.fixture
+def with_body(client) -> set[tuple[str, str]]:
+    """The operations that read a body."""
+    paths = client.get("/openapi.json").get_json()["paths"]
+    return {
+        (method.upper(), path)
+        for path, item in paths.items()
+        for method, operation in item.items()
+        if "requestBody" in operation
+    }
+
+
+def assert_problem(answer, status: int, about: object = "") -> None:
+    assert answer.status_code == status, (about, answer.text)
+    assert answer.mimetype == "application/problem+json", about
+    body = answer.get_json()
+    assert body["status"] == status
+    assert body["type"].startswith("urn:fivebox:problem:")
+    assert body["request_id"] == answer.headers["X-Request-ID"]
+
+
+def test_a_stranger_is_refused_everywhere_but_at_the_door(client, api_routes):
+    refused = set()
+    for route in api_routes:
+        answer = client.open(route.path, method=route.method, json={})
+        if answer.status_code == 401:
+            assert_problem(answer, 401, route)
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+            refused.add(tuple(route))
+
+    assert {tuple(route) for route in api_routes} - refused == PUBLIC
+
+
+def test_a_token_that_is_not_ours_opens_nothing(client, api_routes):
+    for route in api_routes:
+        if tuple(route) in PUBLIC:
+            continue
+        for value in ("Bearer x", "Bearer ", "Bearer é", "Basic YTpi", "Bearer a.b.c"):
+            answer = client.open(
+                route.path, method=route.method, json={}, headers={"Authorization": value}
+            )
+            assert_problem(answer, 401, (route, value))
+
+
+def test_every_route_is_in_the_document_or_on_the_list(routes, declared):
+    hidden = {
+        route.rule for route in routes if (route.method, route.documented_path) not in declared
+    }
+
+    assert hidden == UNLISTED
+
+
+def test_malformed_json_is_a_problem(register, api_routes, with_body):
+    account = register()
+    sent = 0
+    for route in api_routes:
+        if (route.method, route.documented_path) not in with_body:
+            continue
+        for body in (b"{", b"\xff\xfe", b"[" * 100_000, b'{"a": NaN}'):
+            answer = account.client.open(
+                route.path,
+                method=route.method,
+                data=body,
+                content_type="application/json",
+                headers=account.headers,
+            )
+            assert_problem(answer, 400, (route, body[:8]))
+            sent += 1
+
+    assert sent
+
+
+def test_json_of_another_shape_is_a_problem(register, api_routes, with_body):
+    account = register()
+    for route in api_routes:
+        if (route.method, route.documented_path) not in with_body:
+            continue
+        for body in (b"[]", b'"text"', b"null", b"1", b'{"no_such_field": 1}'):
+            answer = account.client.open(
+                route.path,
+                method=route.method,
+                data=body,
+                content_type="application/json",
+                headers=account.headers,
+            )
+            assert answer.status_code in (400, 422), (route, body, answer.text)
+            assert_problem(answer, answer.status_code, (route, body))
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""],
+)
+def test_a_body_of_another_type_is_refused(register, api_routes, content_type):
+    account = register()
+    for route in api_routes:
+        if route.method not in METHODS_WITH_BODY:
+            continue
+        answer = account.client.open(
+            route.path,
+            method=route.method,
+            data=b'{"name": "A"}',
+            headers={**account.headers, "Content-Type": content_type},
+        )
+        assert_problem(answer, 415, route)
+
+
+def test_a_huge_body_is_refused(register, api_routes, with_body, settings):
+    account = register()
+    body = b'{"name": "' + b"a" * settings.max_body_bytes + b'"}'
+    for route in api_routes:
+        if (route.method, route.documented_path) not in with_body:
+            continue
+        answer = account.client.open(
+            route.path,
+            method=route.method,
+            data=body,
+            content_type="application/json",
+            headers=account.headers,
+        )
+        assert_problem(answer, 413, route)
+
+
+def test_another_method_is_told_what_is_allowed(client, routes):
+    for rule in {route.rule for route in routes if route.rule.startswith(("/v1/", "/health"))}:
+        allowed = {route.method for route in routes if route.rule == rule}
+        path = Route("", rule).path
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - allowed:
+            answer = client.open(path, method=method)
+            if answer.status_code == 405:
+                assert_problem(answer, 405, (method, rule))
+                assert allowed <= {word.strip() for word in answer.headers["Allow"].split(",")}
+            else:
+                # Another rule has the same path and this method.
+                assert any(route.method == method for route in routes if route.path == path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/v1", "/v1/none", "/v1/habits/a/progress/2026-02-30", "/v1/habits/a%00b", "/../x"],
+)
+def test_an_unknown_path_is_a_problem(client, path):
+    assert_problem(client.get(path), 404)
