@@ -1,0 +1,89 @@
+"""A certificate authority that speaks ACME: Pebble, from Debian, with a DNS server of the lab."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from tests.lab import network
+from tests.lab.state import FOLDER, run
+
+PORT = 14000
+MANAGEMENT_PORT = 15000
+DNS_PORT = 8053
+NAME = "acme.fivebox.test"
+
+
+class Authority:
+    """Pebble and its DNS server on the lab's bridge; every name leads to one host."""
+
+    def __init__(self) -> None:
+        self.folder = FOLDER / "acme"
+        self.ca = self.folder / "ca.pem"
+        self.directory = f"https://{NAME}:{PORT}/dir"
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, edge: str) -> None:
+        """Start.
+
+        Args:
+            edge: address that all names lead to.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._make_certificate()
+        dns = f"{network.GATEWAY}:{DNS_PORT}"
+        pebble = {
+            "listenAddress": f"{network.GATEWAY}:{PORT}",
+            "managementListenAddress": f"{network.GATEWAY}:{MANAGEMENT_PORT}",
+            "certificate": str(self.folder / "server.pem"),
+            "privateKey": str(self.folder / "server.key"),
+            "httpPort": 80,
+            "tlsPort": 443,
+        }
+        (self.folder / "pebble.json").write_text(json.dumps({"pebble": pebble}))
+        off = ["-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", ""]
+        management = ["-management", f"{network.GATEWAY}:8055"]
+        self._spawn(
+            "pebble-challtestsrv",
+            *(*off, *management, "-dns01", dns, "-defaultIPv4", edge, "-defaultIPv6", ""),
+        )
+        self._spawn("pebble", "-config", str(self.folder / "pebble.json"), "-dnsserver", dns)
+
+    def stop(self) -> None:
+        """Stop both servers."""
+        for process in self._processes:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+        self._processes.clear()
+
+    def root(self) -> Path:
+        """The root that clients of issued certificates must trust; made anew at each start."""
+        url = f"https://{network.GATEWAY}:{MANAGEMENT_PORT}/roots/0"
+        target = self.folder / "issued-root.pem"
+        options = ["--silent", "--fail", "--retry", "20", "--retry-all-errors", "--retry-delay", "1"]
+        target.write_text(run("curl", *options, "--cacert", str(self.ca), url))
+        return target
+
+    def _spawn(self, program: str, *arguments: str) -> None:
+        with (self.folder / f"{program}.log").open("wb") as log:
+            environment = {**os.environ, "PEBBLE_VA_NOSLEEP": "1"}
+            command = [program, *arguments]
+            self._processes.append(
+                subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            )
+
+    def _make_certificate(self) -> None:
+        """An authority of the lab's own, for the ACME server itself."""
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        run(
+            *("openssl", "req", "-x509", *key, "-days", "30", "-subj", "/CN=Lab authority"),
+            *("-keyout", str(self.folder / "ca.key"), "-out", str(self.ca)),
+        )
+        run(
+            *("openssl", "req", "-x509", *key, "-days", "30", "-subj", f"/CN={NAME}"),
+            *("-CA", str(self.ca), "-CAkey", str(self.folder / "ca.key")),
+            *("-addext", f"subjectAltName=DNS:{NAME},IP:{network.GATEWAY}"),
+            *("-addext", "basicConstraints=critical,CA:FALSE"),
+            *("-keyout", str(self.folder / "server.key"), "-out", str(self.folder / "server.pem")),
+        )

@@ -1,0 +1,82 @@
+"""Running the playbooks as an operator does, against hosts of the lab."""
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from scripts.make_secrets import NAMES
+from tests.lab.acme import NAME, Authority
+from tests.lab.hosts import Host
+from tests.lab.state import FOLDER, KEY, public_key
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Play:
+    """What one run of a playbook printed and took."""
+
+    output: str
+    seconds: float
+    failed: bool
+
+    @property
+    def changed(self) -> int:
+        """Tasks that changed something, over all hosts."""
+        return sum(int(n) for n in re.findall(r"changed=(\d+)", self.output))
+
+
+class Operator:
+    """Knows the lab's inventory, its secrets and its authority."""
+
+    def __init__(self, host: Host, authority: Authority) -> None:
+        self.secrets = {name: secrets.token_hex(20) for name in NAMES}
+        self.variables = FOLDER / "variables.yml"
+        bundle = "/etc/ssl/certs/lab-ca.pem"
+        values = {
+            **self.secrets,
+            "lab_address": host.address,
+            "fivebox_admin_keys": [public_key().strip()],
+            "ansible_ssh_private_key_file": str(KEY),
+            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+            "letsencrypt_directory": authority.directory,
+            "letsencrypt_ca_bundle": bundle,
+            "letsencrypt_check_address": host.address,
+        }
+        if host.memory_mb:
+            # A host of the lab sees the memory of the machine it runs on.
+            values["fivebox_host_memory_mb"] = host.memory_mb
+            values["app_workers"] = 1
+        self.variables.touch(mode=0o600)
+        self.variables.write_text(yaml.safe_dump(values))
+        (host.root / bundle.lstrip("/")).write_text(authority.ca.read_text())
+        gateway = authority.directory.split("/")[2].split(":")[0]
+        assert gateway == NAME
+        with (host.root / "etc/hosts").open("a") as hosts:
+            hosts.write(f"10.78.0.1 {NAME}\n")
+
+    def play(self, name: str, *options: str) -> Play:
+        """Run a playbook.
+
+        Args:
+            name: of the file in playbooks/, without its ending.
+            options: further words of the command line.
+        """
+        begun = time.monotonic()
+        command = [
+            *(str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventories/lab"),
+            *(f"playbooks/{name}.yml", "-e", f"@{self.variables}", *options),
+        ]
+        environment = {**os.environ, "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks"}
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment
+        )
+        seconds = time.monotonic() - begun
+        return Play(done.stdout + done.stderr, seconds, bool(done.returncode))
