@@ -1,8 +1,8 @@
 """Only JSON bodies are read.
 
 A browser sends `text/plain` across origins without asking first (no CORS preflight), so a body of
-another type must not be parsed as JSON, which APIFlask would do. APIFlask also takes the body `null`
-for an empty object, which would pass as a change of nothing.
+another type must not be parsed as JSON, which APIFlask would do. APIFlask also takes the body
+`null` for an empty object, which would pass as a change of nothing.
 """
 
 from typing import Any

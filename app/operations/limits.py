@@ -30,7 +30,8 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     app.config.update(
         RATELIMIT_STORAGE_URI=_storage_uri(str(settings.redis_url)),
         RATELIMIT_STORAGE_OPTIONS={"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
-        RATELIMIT_DEFAULT=settings.rate_limit_default,
+        # Over all endpoints together; a "default" limit would count each endpoint apart.
+        RATELIMIT_APPLICATION=_default_limit,
         RATELIMIT_STRATEGY=STRATEGY,
         # Another strategy keeps other types under the same keys, which Redis refuses.
         RATELIMIT_KEY_PREFIX=f"fivebox:{STRATEGY}",
@@ -58,6 +59,11 @@ def init_app(app: APIFlask, settings: Settings) -> None:
 @limiter.request_filter
 def _turned_off() -> bool:
     return not current_app.extensions["settings"].rate_limits_enabled
+
+
+def _default_limit() -> str:
+    limit: str = current_app.extensions["settings"].rate_limit_default
+    return limit
 
 
 def _storage_uri(url: str) -> str:
