@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from apiflask import APIBlueprint
@@ -22,6 +22,12 @@ REQUIRED = frozenset({"database"})
 
 logger = structlog.get_logger(__name__)
 blueprint = APIBlueprint("health", __name__, url_prefix="/health", tag="Health")
+_UNHEALTHY: dict[int | str, dict[str, Any]] = {
+    503: {
+        "description": "A required dependency is down; the body is the same.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/HealthOutput"}}},
+    }
+}
 _started = time.monotonic()
 _pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="health")
 
@@ -56,16 +62,7 @@ def live() -> LiveOutput:
 @blueprint.get("")
 @limiter.exempt
 @blueprint.output(HealthOutput)
-@blueprint.doc(
-    responses={
-        503: {
-            "description": "A required dependency is down; the body is the same.",
-            "content": {
-                "application/json": {"schema": {"$ref": "#/components/schemas/HealthOutput"}}
-            },
-        }
-    }
-)
+@blueprint.doc(responses=_UNHEALTHY)
 def health() -> Response | HealthOutput:
     """Check the dependencies; 503 when a required one is down.
 
