@@ -1,6 +1,7 @@
 """Write each role's README.md from its argument specification.
 
-`python -m scripts.role_readme` writes them; with `--check` it only names those that are not current, and fails.
+`python -m scripts.role_readme` writes them; with `--check` it only names those that are not
+current, and fails.
 """
 
 import argparse
