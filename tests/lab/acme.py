@@ -61,7 +61,15 @@ class Authority:
         """The root that clients of issued certificates must trust; made anew at each start."""
         url = f"https://{network.GATEWAY}:{MANAGEMENT_PORT}/roots/0"
         target = self.folder / "issued-root.pem"
-        options = ["--silent", "--fail", "--retry", "20", "--retry-all-errors", "--retry-delay", "1"]
+        options = [
+            "--silent",
+            "--fail",
+            "--retry",
+            "20",
+            "--retry-all-errors",
+            "--retry-delay",
+            "1",
+        ]
         target.write_text(run("curl", *options, "--cacert", str(self.ca), url))
         return target
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import yaml
 
 from scripts.make_secrets import NAMES
+from tests.lab import network
 from tests.lab.acme import NAME, Authority
-from tests.lab.hosts import Host
-from tests.lab.state import FOLDER, KEY, public_key
+from tests.lab.hosts import SSH_OPTIONS, Host
+from tests.lab.state import KEY, public_key
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,14 +39,14 @@ class Operator:
 
     def __init__(self, host: Host, authority: Authority) -> None:
         self.secrets = {name: secrets.token_hex(20) for name in NAMES}
-        self.variables = FOLDER / "variables.yml"
+        self.variables = host.folder / "variables.yml"
         bundle = "/etc/ssl/certs/lab-ca.pem"
         values = {
             **self.secrets,
             "lab_address": host.address,
             "fivebox_admin_keys": [public_key().strip()],
             "ansible_ssh_private_key_file": str(KEY),
-            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+            "ansible_ssh_common_args": " ".join(SSH_OPTIONS),
             "letsencrypt_directory": authority.directory,
             "letsencrypt_ca_bundle": bundle,
             "letsencrypt_check_address": host.address,
@@ -57,10 +58,8 @@ class Operator:
         self.variables.touch(mode=0o600)
         self.variables.write_text(yaml.safe_dump(values))
         (host.root / bundle.lstrip("/")).write_text(authority.ca.read_text())
-        gateway = authority.directory.split("/")[2].split(":")[0]
-        assert gateway == NAME
         with (host.root / "etc/hosts").open("a") as hosts:
-            hosts.write(f"10.78.0.1 {NAME}\n")
+            hosts.write(f"{network.GATEWAY} {NAME}\n")
 
     def play(self, name: str, *options: str) -> Play:
         """Run a playbook.

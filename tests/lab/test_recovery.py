@@ -1,0 +1,69 @@
+"""What happens when something dies."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.lab.conftest import Api
+from tests.lab.hosts import Host
+
+SECONDS = 5
+UNITS = {
+    "fivebox-api@blue": "/health",
+    "nginx": "/health",
+    "redis-server": "/health",
+    "postgresql@*-main": "/v1/habits",
+    "prometheus-node-exporter": "",
+}
+
+
+def _until(condition: Callable[[], bool], seconds: float) -> float:
+    """Wait for a condition; returns the seconds it took."""
+    begun = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begun < seconds, f"not within {seconds} s"
+        time.sleep(0.1)
+    return time.monotonic() - begun
+
+
+def _served(api: Api, path: str, token: str) -> bool:
+    try:
+        return api.ask("GET", path, None, token).status == 200
+    except ConnectionError:
+        return False
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_killed_service_is_back_and_nothing_acknowledged_is_lost(
+    host: Host, api: Api, token: str, unit: str
+) -> None:
+    key = "".join(letter for letter in unit if letter.isalnum())
+    habit = {"id": f"kill-{key}", "name": unit, "start_date": "2026-01-01"}
+    assert api.ask("POST", "/v1/habits", habit, token).status == 201
+    before = host.ssh(f"systemctl show -P MainPID '{unit}'").stdout.split()[0]
+    host.ssh(f"kill -9 {before}")
+
+    def back() -> bool:
+        now = host.ssh(f"systemctl show -P MainPID '{unit}'").stdout.split()
+        return bool(now) and now[0] not in ("0", before) and _all_up(host)
+
+    _until(back, SECONDS)
+    if UNITS[unit]:
+        _until(lambda: _served(api, UNITS[unit], token), SECONDS)
+    found = api.ask("GET", f"/v1/habits/{habit['id']}", None, token)
+    assert found.json()["name"] == unit
+
+
+def _all_up(host: Host) -> bool:
+    units = " ".join(f"'{unit}'" for unit in UNITS)
+    states = host.ssh(f"systemctl show -P ActiveState {units}").stdout.split()
+    return all(state == "active" for state in states)
+
+
+def test_after_a_reboot_everything_is_back_by_itself(host: Host, api: Api, token: str) -> None:
+    host.kill()
+    host.boot()
+    _until(lambda: _served(api, "/health", ""), 60)
+    assert api.ask("GET", "/v1/habits", None, token).status == 200
+    _until(lambda: _all_up(host), 20)

@@ -1,0 +1,57 @@
+"""What the stack costs on a $5 VPS; the figures are printed."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from tests.lab.conftest import DOMAIN, Api
+from tests.lab.hosts import Host
+
+IDLE_MB = 350
+P95_MS = 200
+CONNECTIONS = 50
+SECONDS = 10
+
+
+def test_memory_when_idle(host: Host) -> None:
+    # Proportional: memory that processes share counts once.
+    script = (
+        "for s in /proc/[0-9]*/smaps_rollup; do p=${s%/smaps_rollup}; "
+        "u=$(sed -n 's|^0::.*/||p;t;s|^1:name=systemd:.*/||p' $p/cgroup | head -1); "
+        "m=$(awk '/^Pss:/ {print $2}' $s); echo ${u:-system} ${m:-0}; done 2>/dev/null"
+    )
+    units: dict[str, int] = {}
+    for line in host.ssh(script, check=False).stdout.splitlines():
+        unit, kilobytes = line.rsplit(" ", 1)
+        units[unit] = units.get(unit, 0) + int(kilobytes)
+    total = sum(units.values()) / 1024
+    figures = {unit: round(k / 1024, 1) for unit, k in sorted(units.items(), key=lambda i: -i[1])}
+    print("\nMiB when idle:", round(total, 1), json.dumps(figures))
+    assert 50 < total <= IDLE_MB
+
+
+def test_simple_reads_with_50_clients(host: Host, api: Api, token: str, tmp_path: Path) -> None:
+    script = tmp_path / "report.lua"
+    script.write_text(
+        "done = function(s, l, r) io.write(string.format("
+        '\'{"p95_ms":%.1f,"requests":%d,"errors":%d}\', l:percentile(95)/1000, s.requests,'
+        " s.errors.status + s.errors.connect + s.errors.read + s.errors.timeout)) end\n"
+    )
+    done = subprocess.run(
+        [
+            *("wrk", "--threads", "1", "--connections", str(CONNECTIONS)),
+            *("--duration", f"{SECONDS}s", "--script", str(script)),
+            *("--header", f"Host: {DOMAIN}", "--header", f"Authorization: Bearer {token}"),
+            f"https://{host.address}/v1/habits",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ},
+    )
+    figures = json.loads(done.stdout[done.stdout.index('{"p95') :])
+    print("\n", figures)
+    assert figures["errors"] == 0
+    assert figures["requests"] > SECONDS * 20
+    assert figures["p95_ms"] < P95_MS
