@@ -65,7 +65,8 @@ def _kind(option: dict[str, Any]) -> str:
 
 
 def _plain(value: Any) -> str:
-    return yaml.safe_dump(value, default_flow_style=True, width=10_000).split("\n")[0]
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=10_000)
+    return text.split("\n")[0]
 
 
 def _part(name: str, option: dict[str, Any]) -> str:
