@@ -7,8 +7,8 @@ from tests.lab.state import FOLDER, lock, run
 
 SUITES = ("bookworm", "trixie")
 PACKAGES = (
-    "systemd,systemd-sysv,dbus,python3,python3-apt,openssh-server,sudo,iproute2,ca-certificates,procps,curl,"
-    "cron,gnupg,libpam-systemd"
+    "systemd,systemd-sysv,dbus,python3,python3-apt,openssh-server,sudo,iproute2,ca-certificates,procps,"
+    "curl,cron,gnupg,libpam-systemd"
 )
 
 
