@@ -1,0 +1,152 @@
+"""Each wrong setting ends the run before a host is asked anything, with one line that names it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.make_secrets import NAMES
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(sys.executable).parent / "ansible-playbook"
+
+Settings = dict[str, Any]
+
+SOUND: Settings = {
+    "fivebox_domain": "api.example.com",
+    "fivebox_email": "operator@example.com",
+    "fivebox_admin_keys": ["ssh-ed25519 AAAA operator"],
+    "fivebox_check_dns": False,
+    "ansible_connection": "local",
+    "fivebox_release": "/nowhere/fivebox-1.tar.gz",
+    **dict.fromkeys(NAMES, "s" * 48),
+}
+FACTS: Settings = {
+    "_ansible_facts_gathered": True,
+    "ansible_distribution": "Debian",
+    "ansible_distribution_version": "12.9",
+    "ansible_distribution_major_version": "12",
+    "ansible_memtotal_mb": 2000,
+}
+
+
+def validate(
+    folder: Path, changed: Settings, facts: Settings | None = None, missing: str = ""
+) -> tuple[int, str]:
+    """Run playbooks/validate.yml on a copy of inventories/single.
+
+    The facts of the host come from a cache, so that none is connected to.
+
+    Args:
+        folder: an empty one, for the inventory and the cache.
+        changed: settings that differ from SOUND.
+        facts: facts that differ from FACTS.
+        missing: a setting of SOUND to leave out.
+
+    Returns:
+        The exit code, and what was printed.
+    """
+    inventory = folder / "inventory"
+    shutil.copytree(ROOT / "inventories" / "single", inventory)
+    (inventory / "group_vars" / "all" / "vault.yml").unlink(missing_ok=True)
+    cache = folder / "facts"
+    cache.mkdir()
+    # The names of cached facts begin with the version of their schema, and the facts are wrapped.
+    payload = json.dumps(FACTS | (facts or {}))
+    (cache / "s1_box").write_text(json.dumps({"__payload__": payload}))
+    settings = {name: value for name, value in (SOUND | changed).items() if name != missing}
+    variables = folder / "variables.json"
+    variables.write_text(json.dumps(settings))
+    done = subprocess.run(
+        [PROGRAM, "-i", inventory, ROOT / "playbooks" / "validate.yml", "-e", f"@{variables}"],
+        cwd=ROOT,
+        env=os.environ
+        | {
+            "ANSIBLE_CACHE_PLUGIN": "jsonfile",
+            "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(cache),
+            "ANSIBLE_CACHE_PLUGIN_PREFIX": "",
+            "ANSIBLE_NOCOLOR": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_sound_settings_pass(tmp_path: Path) -> None:
+    code, output = validate(tmp_path, {})
+    assert code == 0, output
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"fivebox_domain": ""}, "fivebox_domain: set it to the public name"),
+        ({"fivebox_domain": "https://api.example.com"}, "fivebox_domain: set it to the public"),
+        ({"fivebox_domain": "localhost"}, "fivebox_domain: set it to the public name"),
+        ({"fivebox_email": "nobody"}, "fivebox_email: set it to your e-mail address"),
+        ({"fivebox_environment": "development"}, "fivebox_environment: must be staging or"),
+        ({"fivebox_admin_keys": []}, "fivebox_admin_keys: list at least one public ssh key"),
+        ({"fivebox_admin_keys": ["/home/me/.ssh/id.pub"]}, "fivebox_admin_keys: list at least"),
+        ({"vault_jwt_secret": "s" * 31}, "vault_jwt_secret: needs 32 characters or more"),
+        ({"vault_redis_password": "short"}, "vault_redis_password: needs 16 characters or more"),
+        (
+            {"fivebox_domain": "api.name-without-address.invalid", "fivebox_check_dns": True},
+            "fivebox_domain: api.name-without-address.invalid has no address yet",
+        ),
+        (
+            {"fivebox_release": "", "fivebox_releases": []},
+            "fivebox_release: there is no release in dist/; run: make release",
+        ),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, changed: Settings, line: str) -> None:
+    code, output = validate(tmp_path, changed)
+    assert code != 0
+    assert line in output
+    # No host was asked, not even for its facts.
+    assert "(2/6)" not in output
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_secret_is_named_with_the_command_that_makes_it(
+    tmp_path: Path, name: str
+) -> None:
+    code, output = validate(tmp_path, {}, missing=name)
+    assert code != 0
+    assert f"{name}: needs" in output
+    assert "make secrets ENV=" in output
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        (
+            {"ansible_distribution": "Ubuntu", "ansible_distribution_version": "24.04"},
+            "box: Debian 12 or 13 is needed, this is Ubuntu 24.04",
+        ),
+        (
+            {"ansible_distribution_version": "11.9", "ansible_distribution_major_version": "11"},
+            "box: Debian 12 or 13 is needed, this is Debian 11.9",
+        ),
+        ({"ansible_memtotal_mb": 480}, "box: 1 GiB of memory is needed, it has 480 MiB"),
+    ],
+    ids=str,
+)
+def test_an_unfit_host_is_named(tmp_path: Path, facts: Settings, line: str) -> None:
+    code, output = validate(tmp_path, {}, facts)
+    assert code != 0
+    assert line in output
+
+
+def test_no_secret_is_printed(tmp_path: Path) -> None:
+    _, output = validate(tmp_path, {"vault_jwt_secret": "hush-hush"})
+    assert "hush-hush" not in output
