@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.lab import network
@@ -49,6 +50,9 @@ class Authority:
             *(*off, *management, "-dns01", dns, "-defaultIPv4", edge, "-defaultIPv6", ""),
         )
         self._spawn("pebble", "-config", str(self.folder / "pebble.json"), "-dnsserver", dns)
+        self.root()
+        if any(process.poll() is not None for process in self._processes):
+            sys.exit(f"The authority does not start; see the logs in {self.folder}")
 
     def stop(self) -> None:
         """Stop both servers."""

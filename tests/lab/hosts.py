@@ -53,8 +53,13 @@ class Host:
         return self.folder / "root"
 
     @property
+    def machine(self) -> str:
+        """A short name: an interface's may have 15 characters only, and must be its own."""
+        return f"fivebox{self.address.rpartition('.')[2]}"
+
+    @property
     def interface(self) -> str:
-        return f"vb-{self.name}"[:15]
+        return f"vb-{self.machine}"
 
     def boot(self) -> None:
         """Start the host and wait until ssh answers."""
@@ -63,7 +68,7 @@ class Host:
         cgroup.create(self.memory_mb, self.cpus)
         command = [
             *("systemd-nspawn", "--register=no", "--keep-unit", "--resolv-conf=off", "--quiet"),
-            *(f"--directory={self.root}", f"--machine={self.name}", "--boot"),
+            *(f"--directory={self.root}", f"--machine={self.machine}", "--boot"),
             *("--network-veth", f"--network-bridge={network.BRIDGE}"),
         ]
         with (self.folder / "console.log").open("wb") as log:
@@ -170,7 +175,7 @@ def up(
     """Make and start a host; one of this name that exists is taken as it is.
 
     Args:
-        name: of the host, at most 12 characters.
+        name: of the host.
         suite: bookworm or trixie.
         memory_mb: memory limit in MiB.
         cpus: processor limit.
