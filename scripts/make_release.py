@@ -3,6 +3,7 @@
 A host then needs no compiler and no package index.
 """
 
+import gzip
 import io
 import subprocess
 import sys
@@ -22,7 +23,11 @@ def main() -> None:
     version = _version()
     target = ROOT / "dist" / f"fivebox-{version}.tar.gz"
     target.parent.mkdir(exist_ok=True)
-    with tarfile.open(target, "w:gz", compresslevel=1) as archive:
+    with (
+        target.open("wb") as file,
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
+    ):
         for name in SOURCES:
             archive.add(ROOT / name, name, filter=_plain)
         _add_text(archive, "VERSION", version + "\n")
@@ -30,6 +35,7 @@ def main() -> None:
             requirements, wheels = _download(python)
             archive.add(requirements, f"requirements-{python}.txt", filter=_plain)
             archive.add(wheels, f"wheels-{python}", filter=_plain)
+    (target.parent / "latest").write_text(target.name)
     print(target.relative_to(ROOT))
 
 

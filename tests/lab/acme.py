@@ -43,7 +43,7 @@ class Authority:
             "tlsPort": 443,
         }
         (self.folder / "pebble.json").write_text(json.dumps({"pebble": pebble}))
-        off = ["-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", ""]
+        off = ["-http01", "", "-https01", "", "-tlsalpn01", ""]
         management = ["-management", f"{network.GATEWAY}:8055"]
         self._spawn(
             "pebble-challtestsrv",

@@ -41,12 +41,11 @@ def test_a_killed_service_is_back_and_nothing_acknowledged_is_lost(
     key = "".join(letter for letter in unit if letter.isalnum())
     habit = {"id": f"kill-{key}", "name": unit, "start_date": "2026-01-01"}
     assert api.ask("POST", "/v1/habits", habit, token).status == 201
-    before = host.ssh(f"systemctl show -P MainPID '{unit}'").stdout.split()[0]
+    before = _main_process(host, unit)
     host.ssh(f"kill -9 {before}")
 
     def back() -> bool:
-        now = host.ssh(f"systemctl show -P MainPID '{unit}'").stdout.split()
-        return bool(now) and now[0] not in ("0", before) and _all_up(host)
+        return _main_process(host, unit) not in ("0", before) and _all_up(host)
 
     _until(back, SECONDS)
     if UNITS[unit]:
@@ -55,10 +54,17 @@ def test_a_killed_service_is_back_and_nothing_acknowledged_is_lost(
     assert found.json()["name"] == unit
 
 
+def _main_process(host: Host, unit: str) -> str:
+    # A pattern matches only units that are loaded; a unit that restarts is.
+    command = f"systemctl show -P MainPID $(systemctl list-units --plain --all -q '{unit}*' "
+    return host.ssh(command + "| awk '{ print $1 }')").stdout.strip()
+
+
 def _all_up(host: Host) -> bool:
-    units = " ".join(f"'{unit}'" for unit in UNITS)
-    states = host.ssh(f"systemctl show -P ActiveState {units}").stdout.split()
-    return all(state == "active" for state in states)
+    units = " ".join(f"'{unit}*'" for unit in UNITS)
+    listed = host.ssh(f"systemctl list-units --plain --all -q {units}").stdout.splitlines()
+    running = [line for line in listed if line.split()[2] == "active"]
+    return len(running) == len(listed) >= len(UNITS)
 
 
 def test_after_a_reboot_everything_is_back_by_itself(host: Host, api: Api, token: str) -> None:

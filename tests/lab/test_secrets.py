@@ -10,7 +10,7 @@ PLACES = {
     "journal": "journalctl --no-pager -o cat",
     "process list": f"{NOBODY} ps axeww -o args",
     "files": (
-        f"{NOBODY} find {FOLDERS} -xdev -type f -size -512k -readable "
+        f"cd /; {NOBODY} find {FOLDERS} -xdev -type f -size -512k -readable "
         "-not -path '*/site-packages/*' -exec cat {} + 2>/dev/null"
     ),
 }

@@ -1,7 +1,6 @@
 """What the stack costs on a $5 VPS; the figures are printed."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -38,17 +37,19 @@ def test_simple_reads_with_50_clients(host: Host, api: Api, token: str, tmp_path
         '\'{"p95_ms":%.1f,"requests":%d,"errors":%d}\', l:percentile(95)/1000, s.requests,'
         " s.errors.status + s.errors.connect + s.errors.read + s.errors.timeout)) end\n"
     )
+    # wrk sends the name it connects to; only here does that name lead to the host.
+    names = tmp_path / "hosts"
+    names.write_text(f"{host.address} {DOMAIN}\n")
     done = subprocess.run(
         [
-            *("wrk", "--threads", "1", "--connections", str(CONNECTIONS)),
+            *("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"'),
+            *(str(names), "wrk", "--threads", "1", "--connections", str(CONNECTIONS)),
             *("--duration", f"{SECONDS}s", "--script", str(script)),
-            *("--header", f"Host: {DOMAIN}", "--header", f"Authorization: Bearer {token}"),
-            f"https://{host.address}/v1/habits",
+            *("--header", f"Authorization: Bearer {token}", f"https://{DOMAIN}/v1/habits"),
         ],
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ},
     )
     figures = json.loads(done.stdout[done.stdout.index('{"p95') :])
     print("\n", figures)
