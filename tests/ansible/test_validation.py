@@ -102,7 +102,7 @@ def test_sound_settings_pass(tmp_path: Path) -> None:
             "fivebox_domain: api.name-without-address.invalid has no address yet",
         ),
         (
-            {"fivebox_release": "", "fivebox_releases": []},
+            {"fivebox_release": "", "fivebox_latest_release": ""},
             "fivebox_release: there is no release in dist/; run: make release",
         ),
     ],

@@ -23,6 +23,8 @@ def main(names: list[str]) -> int:
         the number of scenarios that failed.
     """
     require_machine()
+    # The scenario of the role app installs it.
+    subprocess.run([sys.executable, "scripts/make_release.py"], cwd=ROOT, check=True)
     for suite in base.SUITES:
         base.ensure(suite)
     network.ensure()
