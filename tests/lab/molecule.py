@@ -1,5 +1,6 @@
 """`make molecule`: every role's scenario, two at a time."""
 
+import os
 import subprocess
 import sys
 import time
@@ -39,8 +40,16 @@ def _run(name: str) -> bool:
     begun = time.monotonic()
     log = FOLDER / f"molecule-{name}.log"
     with log.open("wb") as output:
-        command = [str(Path(sys.executable).parent / "molecule"), "test", "--scenario-name", name]
-        done = subprocess.run(command, cwd=ROOT, stdout=output, stderr=output, check=False)
+        programs = Path(sys.executable).parent
+        done = subprocess.run(
+            [str(programs / "molecule"), "test", "--scenario-name", name],
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+            check=False,
+            # molecule looks for Ansible there.
+            env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
+        )
     seconds = time.monotonic() - begun
     print(f"{name}: {'failed' if done.returncode else 'passed'}, {seconds:.0f} s", flush=True)
     if done.returncode:
