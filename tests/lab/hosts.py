@@ -97,7 +97,7 @@ class Host:
         """
         target = [*SSH_OPTIONS, "-i", str(KEY), f"{user}@{self.address}"]
         done = subprocess.run(
-            ["ssh", *target, command], capture_output=True, text=True, check=False
+            ["ssh", *target, command], capture_output=True, text=True, errors="replace", check=False
         )
         if check and done.returncode:
             raise AssertionError(f"{self.name}: {command}\n{done.stdout}{done.stderr}")
