@@ -1,5 +1,6 @@
 """gunicorn: threads behind nginx on a unix socket, or on loopback for "make run"."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -34,6 +35,8 @@ if _metrics:
 
 def post_fork(_server: Any, _worker: Any) -> None:
     """A worker must not share the connections that were made while loading."""
+    # What is loaded stays: the collector need not look at it again in every worker.
+    gc.freeze()
     from app.extensions import db
     from wsgi import app
 

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,9 @@ from jwt import PyJWTError
 
 SECRET_BYTES = 24
 MAC_CHARACTERS = 32
+MAX_REMEMBERED = 4096
+
+_verified: dict[bytes, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,26 @@ def bearer_claims() -> dict[str, Any] | None:
 
 
 def _verified_claims(token: str) -> dict[str, Any] | None:
+    # A client sends one token many times: its signature is checked once in each process. What
+    # decides is part of the key; the database tells in each request whether the device still is.
+    config = current_app.config
+    decisive = (
+        config["JWT_SECRET_KEY"],
+        config["JWT_DECODE_ISSUER"],
+        config["JWT_DECODE_AUDIENCE"],
+    )
+    digest = hashlib.sha256(repr((token, *decisive)).encode()).digest()
+    claims = _verified.get(digest)
+    if claims is None:
+        claims = _decode(token)
+        if claims is not None:
+            if len(_verified) >= MAX_REMEMBERED:
+                _verified.clear()
+            _verified[digest] = claims
+    return claims if claims and claims["exp"] > time.time() else None
+
+
+def _decode(token: str) -> dict[str, Any] | None:
     try:
         claims: dict[str, Any] = decode_token(token)
         UUID(str(claims["sub"])), UUID(str(claims["sid"]))
