@@ -3,7 +3,8 @@
 from datetime import date
 
 from flask import Flask
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import BaseConverter
 
 
 class RowIdConverter(BaseConverter):
@@ -21,14 +22,15 @@ class DayConverter(BaseConverter):
         """Parse the day.
 
         Raises:
-            ValidationError: there is no such day, or it is out of range.
+            NotFound: there is no such day, or it is out of range. (A ValidationError would let the
+                matcher go on, and end in 405 where another method has the same path.)
         """
         try:
             day = date.fromisoformat(value)
         except ValueError:
-            raise ValidationError from None
+            raise NotFound from None
         if not 2000 <= day.year <= 2100:
-            raise ValidationError
+            raise NotFound
         return day
 
 

@@ -1,0 +1,73 @@
+"""The migrations themselves, on a database of their own."""
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from apiflask import APIFlask
+from flask_migrate import downgrade, upgrade
+
+from local.servers import EmbeddedServers
+from tests.conftest import Account
+
+TABLES = (
+    "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+)
+FUNCTIONS = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+
+
+@pytest.fixture
+def empty_database(
+    servers: EmbeddedServers, make_app: Callable[..., APIFlask]
+) -> Iterator[tuple[APIFlask, psycopg.Connection]]:
+    servers.create_database("scratch")
+    url = servers.environment()["FIVEBOX_DATABASE_OWNER_URL"].replace("/fivebox?", "/scratch?")
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield make_app(database_owner_url=url), connection
+    admin = servers.superuser_url
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute("DROP DATABASE scratch WITH (FORCE)")
+
+
+def test_down_and_up_again(empty_database: tuple[APIFlask, psycopg.Connection]) -> None:
+    application, connection = empty_database
+
+    def count(query: str) -> int:
+        row = connection.execute(query).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    with application.app_context():
+        upgrade()
+        tables = count(TABLES)
+        assert tables >= 5
+        downgrade(revision="base")
+        assert (count(TABLES), count(FUNCTIONS)) == (0, 0)
+        upgrade()
+        assert count(TABLES) == tables
+
+
+def test_hot_queries_use_their_indexes(
+    register: Callable[..., Account], owner_connection: psycopg.Connection
+) -> None:
+    user = register().id
+    key = {"user": user}
+    plans = {
+        "user_habits_active": "SELECT * FROM user_habits WHERE user_id = %(user)s AND active "
+        "AND deleted_at IS NULL ORDER BY id LIMIT 20",
+        "user_habits_feed": "SELECT * FROM user_habits WHERE user_id = %(user)s AND rev > 5 "
+        "ORDER BY rev, id LIMIT 100",
+        "user_progress_feed": "SELECT * FROM user_progress WHERE user_id = %(user)s AND rev > 5 "
+        "ORDER BY rev, id LIMIT 100",
+        "Index Only Scan using user_progress_by_date": "SELECT date, habit_id, completed, streak "
+        "FROM user_progress WHERE user_id = %(user)s AND date >= '2026-01-01' "
+        "AND deleted_at IS NULL",
+    }
+    with owner_connection.transaction():
+        owner_connection.execute("SET LOCAL enable_seqscan = off")
+        owner_connection.execute("SET LOCAL enable_bitmapscan = off")
+        owner_connection.execute("SET LOCAL enable_sort = off")
+        for index, query in plans.items():
+            rows = owner_connection.execute(f"EXPLAIN {query}", key).fetchall()  # type: ignore[arg-type]
+            plan = "\n".join(row[0] for row in rows)
+            assert index in plan, plan

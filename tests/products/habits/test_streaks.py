@@ -1,0 +1,98 @@
+"""Streaks against the rules told in plain words, day by day."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.products.habits.streaks import DAY, History, Schedule, monday
+
+START = date(2026, 1, 1)  # a Thursday
+days = st.integers(0, 60).map(lambda n: START + n * DAY)
+
+
+def _naive_days(schedule: Schedule, done: set[date], day: date) -> int:
+    """Walk back from a day that counts as over."""
+    streak = 0
+    while day >= schedule.start:
+        if day.isoweekday() in schedule.weekdays:
+            if day not in done:
+                return streak
+            streak += 1
+        day -= DAY
+    return streak
+
+
+def _naive_weeks(schedule: Schedule, done: set[date], day: date) -> int:
+    def count(first: date, last: date) -> int:
+        return sum(1 for d in done if first <= d <= last and d >= schedule.start)
+
+    wanted = schedule.times_per_week or 0
+    week = monday(day)
+    streak = 1 if count(week, day) >= wanted else 0
+    week -= timedelta(7)
+    while count(week, week + 6 * DAY) >= wanted:
+        streak += 1
+        week -= timedelta(7)
+    return streak
+
+
+@given(st.sets(days), st.sets(st.integers(1, 7), min_size=1), st.integers(0, 20), days)
+def test_day_streaks_agree_with_walking_back(
+    done: set[date], weekdays: set[int], offset: int, day: date
+) -> None:
+    schedule = Schedule(START + offset * DAY, frozenset(weekdays))
+    assert History.of(schedule, done).streak_on(day) == _naive_days(schedule, done, day)
+
+
+@given(st.sets(days), st.integers(1, 7), st.integers(0, 20), days)
+def test_week_streaks_agree_with_walking_back(
+    done: set[date], times: int, offset: int, day: date
+) -> None:
+    schedule = Schedule(START + offset * DAY, times_per_week=times)
+    assert History.of(schedule, done).streak_on(day) == _naive_weeks(schedule, done, day)
+
+
+@given(st.sets(days), st.sets(st.integers(1, 7), min_size=1))
+def test_the_best_is_the_largest_ever(done: set[date], weekdays: set[int]) -> None:
+    schedule = Schedule(START, frozenset(weekdays))
+    history = History.of(schedule, done)
+    assert history.best == max((history.streak_on(START + n * DAY) for n in range(61)), default=0)
+
+
+def test_today_breaks_nothing_while_it_is_not_over() -> None:
+    done = [START, START + DAY]
+    history = History.of(Schedule(START), done)
+    assert history.current(START + 2 * DAY) == 2
+    assert history.current(START + 3 * DAY) == 0
+
+
+def test_a_day_off_neither_adds_nor_breaks() -> None:
+    friday, monday_after = date(2026, 1, 2), date(2026, 1, 5)
+    history = History.of(Schedule(START, frozenset({1, 2, 3, 4, 5})), [friday, monday_after])
+    assert history.current(monday_after) == 2
+    assert history.streak_on(date(2026, 1, 4)) == 1
+
+
+def test_the_present_week_breaks_nothing_before_its_end() -> None:
+    first_week = [date(2026, 1, 5), date(2026, 1, 7)]
+    history = History.of(Schedule(START, times_per_week=2), first_week)
+    assert history.current(date(2026, 1, 18)) == 1
+    assert history.current(date(2026, 1, 19)) == 0
+
+
+@pytest.mark.parametrize("first", [START, date(2026, 2, 1)])
+def test_rates_count_only_what_was_due(first: date) -> None:
+    done = [START + n * DAY for n in range(0, 59, 2)]
+    history = History.of(Schedule(START), done)
+    months = history.monthly_rates(first, date(2026, 2, 28))
+    assert [(m.start, m.due, m.done) for m in months][-1] == (date(2026, 2, 1), 28, 14)
+
+
+def test_weekly_rates_are_capped_by_the_goal() -> None:
+    done = [date(2026, 1, 5) + n * DAY for n in range(7)]
+    rates = History.of(Schedule(START, times_per_week=3), done).weekly_rates(
+        date(2026, 1, 5), date(2026, 1, 18)
+    )
+    assert [(r.due, r.done) for r in rates] == [(3, 3), (3, 0)]
