@@ -49,6 +49,11 @@ class Cgroup:
         for folder in self.folders:
             (folder / "cgroup.procs").write_text("0")
 
+    def processes(self) -> set[int]:
+        """Numbers of all processes in the groups and below."""
+        files = (file for folder in self.folders for file in folder.rglob("cgroup.procs"))
+        return {int(pid) for file in files for pid in file.read_text().split()}
+
     def remove(self) -> None:
         """Remove the groups; the kernel empties them a moment after their processes end."""
         deadline = time.monotonic() + 10

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -29,6 +30,11 @@ def main() -> None:
     _stage("release", _release)
     name = f"lab-{arguments.suite}"
     authority = Authority()
+    # What a drill before left is not bare.
+    if (hosts.HOSTS / name).exists():
+        hosts.Host.find(name).remove()
+    # Ended from outside, it cleans up all the same.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     host = hosts.up(name, arguments.suite, MEMORY_MB, CPUS)
     status = 1
     try:
@@ -55,7 +61,9 @@ def _deploy(operator: Operator) -> None:
     if again.changed:
         sys.exit(f"The second run of site.yml changed something:\n{again.output}")
     _limit("second run of site.yml", again.seconds, NO_OP_SECONDS)
-    _play(operator, "plan of a converged host", "plan", "--check", "--diff")
+    planned = _play(operator, "plan of a converged host", "plan", "--check", "--diff")
+    if planned.changed:
+        sys.exit(f"The plan of a converged host is not empty:\n{planned.output}")
 
 
 def _play(operator: Operator, stage: str, name: str, *options: str) -> Play:
@@ -63,6 +71,8 @@ def _play(operator: Operator, stage: str, name: str, *options: str) -> Play:
     print(f"{stage}: {played.seconds:.1f} s, {played.changed} changed", flush=True)
     if played.failed:
         sys.exit(played.output)
+    if played.told:
+        sys.exit(f"{stage} printed the secrets {', '.join(played.told)}")
     return played
 
 
@@ -88,7 +98,7 @@ def _tests(host: hosts.Host, authority: Authority, operator: Operator) -> int:
         "LAB_ROOT": str(authority.root()),
         "LAB_VARIABLES": str(operator.variables),
     }
-    command = [sys.executable, "-m", "pytest", "-v", "-o", "addopts=", "tests/lab"]
+    command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", "tests/lab"]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -93,7 +93,7 @@ class Host:
         """Run a shell command on the host.
 
         Raises:
-            subprocess.CalledProcessError: it failed, and `check` is set.
+            AssertionError: it failed, and `check` is set.
         """
         target = [*SSH_OPTIONS, "-i", str(KEY), f"{user}@{self.address}"]
         done = subprocess.run(
@@ -105,19 +105,26 @@ class Host:
 
     def kill(self) -> None:
         """Take the host's power away."""
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            pid = int((self.folder / "pid").read_text())
-            # The first process inside outlives its starter.
-            for child in run("pgrep", "-P", str(pid), check=False).split():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(child), signal.SIGKILL)
+        starter = self._starter()
+        # The first process inside outlives its starter, so all that the host's group has must end.
+        for pid in {*Cgroup(self.name).processes(), *([starter] if starter else [])}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, 0)
+        if starter:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(starter, 0)
         (self.folder / "pid").unlink(missing_ok=True)
         run("ip", "link", "delete", self.interface, check=False)
         Cgroup(self.name).remove()
+
+    def _starter(self) -> int | None:
+        """The running systemd-nspawn of this host; its number may have gone to another program."""
+        with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
+            pid = int((self.folder / "pid").read_text())
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if f"--directory={self.root}".encode() in words:
+                return pid
+        return None
 
     def remove(self) -> None:
         """Kill the host and delete it; the packages it downloaded are kept for the next one."""
@@ -131,6 +138,8 @@ class Host:
         while os.path.ismount(self.root) and time.monotonic() < deadline:
             run("umount", str(self.root), check=False)
             time.sleep(0.05)
+        if os.path.ismount(self.root):
+            sys.exit(f"{self.root} is still in use; end what uses it and run this again.")
         shutil.rmtree(self.folder)
 
     def _mount(self) -> None:
@@ -186,7 +195,8 @@ def up(
     with lock("hosts"):
         if (HOSTS / name / "host.json").exists():
             host = Host.find(name)
-            if not (host.folder / "pid").exists():
+            if host._starter() is None:
+                host.kill()
                 host.boot()
             return host
         taken = {host.address for host in all_hosts()}

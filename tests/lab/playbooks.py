@@ -22,11 +22,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class Play:
-    """What one run of a playbook printed and took."""
+    """What one run of a playbook printed and took; `told` names the secrets that it printed."""
 
     output: str
     seconds: float
     failed: bool
+    told: list[str]
 
     @property
     def changed(self) -> int:
@@ -78,4 +79,8 @@ class Operator:
             command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment
         )
         seconds = time.monotonic() - begun
-        return Play(done.stdout + done.stderr, seconds, bool(done.returncode))
+        output = done.stdout + done.stderr
+        told = [name for name, value in self.secrets.items() if value in output]
+        for name, value in self.secrets.items():
+            output = output.replace(value, f"[{name}]")
+        return Play(output, seconds, bool(done.returncode), told)

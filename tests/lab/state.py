@@ -17,6 +17,8 @@ PROGRAMS = {
     "ip": "iproute2",
     "nft": "nftables",
     "ssh": "openssh-client",
+    "curl": "curl",
+    "openssl": "openssl",
     "pebble": "pebble",
     "wrk": "wrk",
 }
