@@ -49,7 +49,7 @@ secrets: $(VENV)/.dev ## Write the vault of an inventory (ENV=mine)
 	@$(BIN)/python scripts/make_secrets.py $(ENV)
 
 lab: $(VENV)/.dev ## Boot a small VPS here, deploy to it, and test it (root; SUITE=bookworm)
-	$(BIN)/python -m tests.lab.drill --suite $(SUITE)
+	$(BIN)/python -m tests.lab.drill --suite $(SUITE) $(if $(RECORD),--record)
 
 lab-clean: $(VENV)/.dev ## Remove all hosts of the lab
 	$(BIN)/python -m tests.lab.hosts down --all

@@ -1,8 +1,9 @@
 """Base of the request and response schemas."""
 
+from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 class Output(BaseModel):
@@ -12,7 +13,7 @@ class Output(BaseModel):
 
 
 class Input(BaseModel):
-    """Base of request bodies and queries: unknown fields are refused."""
+    """Base of queries, and of bodies: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
@@ -26,6 +27,24 @@ class Input(BaseModel):
                     raise ValueError("must not contain the character U+0000")
         return values
 
+
+class Body(Input):
+    """Base of request bodies: JSON has types, so `1` is no boolean and `"1"` no number."""
+
+    model_config = ConfigDict(strict=True)
+
+
+def _refuse_number(value: Any) -> Any:
+    # Pydantic would take a number for seconds since 1970.
+    if isinstance(value, int | float):
+        raise ValueError("must be a day such as 2026-05-31")
+    return value
+
+
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 12, 31)
+Day = Annotated[
+    date, Field(strict=False, ge=FIRST_DAY, le=LAST_DAY), BeforeValidator(_refuse_number)
+]
 
 RowId = Annotated[
     str,

@@ -23,9 +23,7 @@ METRICS_DIR = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="
 PASSWORD = "correct horse battery staple"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def metrics_folder() -> Iterator[None]:
-    yield
+def pytest_unconfigure() -> None:
     shutil.rmtree(METRICS_DIR, ignore_errors=True)
 
 

@@ -4,13 +4,25 @@ from uuid import UUID
 
 from apiflask import HTTPTokenAuth
 from flask import Response, g
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from app.accounts.models import Device, User
 from app.accounts.tokens import bearer_claims
 from app.database.session import act_as
 from app.errors import Forbidden, Unauthorized
 from app.extensions import db
+
+# Every request needs it, so it is put together once.
+_USER_OF_DEVICE = (
+    select(User)
+    .join(Device, Device.user_id == User.id)
+    .where(
+        User.id == bindparam("user_id"),
+        Device.id == bindparam("device_id"),
+        Device.revoked_at.is_(None),
+        Device.expires_at > func.now(),
+    )
+)
 
 auth = HTTPTokenAuth(realm="fivebox", description="Access token of POST /v1/accounts/login.")
 
@@ -34,14 +46,7 @@ def _load_user(_token: str) -> User | None:
     act_as(UUID(g.user_id))
     g.device_id = UUID(claims["sid"])
     return db.session.scalar(
-        select(User)
-        .join(Device, Device.user_id == User.id)
-        .where(
-            User.id == UUID(g.user_id),
-            Device.id == g.device_id,
-            Device.revoked_at.is_(None),
-            Device.expires_at > func.now(),
-        )
+        _USER_OF_DEVICE, {"user_id": UUID(g.user_id), "device_id": g.device_id}
     )
 
 

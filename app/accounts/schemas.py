@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, EmailStr, Field, StringConstraints
 
-from app.schemas import Input, Output
+from app.schemas import Body, Output
 
 # Walks the folders of the time zone database.
 _zones = cache(available_timezones)
@@ -32,7 +32,7 @@ Locale = Annotated[
 ]
 
 
-class RegisterInput(Input):
+class RegisterInput(Body):
     email: Email
     password: Password
     name: Name
@@ -41,23 +41,23 @@ class RegisterInput(Input):
     locale: Locale = "en"
 
 
-class LoginInput(Input):
+class LoginInput(Body):
     email: Email
     password: GivenPassword
     device_name: Name = "unnamed"
 
 
-class RefreshInput(Input):
+class RefreshInput(Body):
     refresh_token: Annotated[str, Field(max_length=200)]
 
 
-class ProfileInput(Input):
+class ProfileInput(Body):
     name: Name | None = None
     time_zone: TimeZone | None = None
     locale: Locale | None = None
 
 
-class PasswordInput(Input):
+class PasswordInput(Body):
     current_password: GivenPassword
     new_password: Password
 

@@ -5,14 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from flask import g, has_app_context
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction
 
 from app.extensions import db
 
-_SET_IDENTITY = text(
-    "SELECT set_config('app.user_id', :user_id, true), set_config('app.scope', :scope, true)"
-)
+_SET_IDENTITY = "SELECT set_config('app.user_id', %s, true), set_config('app.scope', %s, true)"
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ def act_as(user_id: UUID | None, *, scope: str = "") -> None:
 def _set_identity(connection: Connection) -> None:
     identity: Identity = g.get("identity", Identity()) if has_app_context() else Identity()
     user_id = "" if identity.user_id is None else str(identity.user_id)
-    connection.execute(_SET_IDENTITY, {"user_id": user_id, "scope": identity.scope})
+    connection.exec_driver_sql(_SET_IDENTITY, (user_id, identity.scope))
 
 
 @event.listens_for(Session, "after_begin")

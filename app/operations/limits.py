@@ -11,6 +11,7 @@ from apiflask import APIFlask
 from flask import Response, current_app
 
 from app.extensions import limiter
+from app.operations.limit_storage import SCHEME
 from app.operations.metrics import RATE_LIMIT_UNAVAILABLE
 from app.settings import Settings
 
@@ -67,4 +68,4 @@ def _default_limit() -> str:
 
 
 def _storage_uri(url: str) -> str:
-    return url.replace("unix://", "redis+unix://", 1)
+    return SCHEME + url.replace("unix://", "redis+unix://", 1)

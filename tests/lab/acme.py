@@ -80,7 +80,8 @@ class Authority:
     def _spawn(self, program: str, *arguments: str) -> None:
         with (self.folder / f"{program}.log").open("wb") as log:
             environment = {**os.environ, "PEBBLE_VA_NOSLEEP": "1"}
-            command = [program, *arguments]
+            # Ends with the drill, however the drill ends.
+            command = ["setpriv", "--pdeathsig", "KILL", program, *arguments]
             self._processes.append(
                 subprocess.Popen(command, stdout=log, stderr=log, env=environment)
             )

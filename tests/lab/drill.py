@@ -2,16 +2,19 @@
 
 import argparse
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from tests.lab import base, hosts
+from tests.lab import base, figures, hosts
 from tests.lab.acme import Authority
 from tests.lab.playbooks import ROOT, Operator, Play
 from tests.lab.state import require_machine
+from tests.lab.test_secrets import SEEN
 
 # A $5 VPS.
 MEMORY_MB = 1024
@@ -25,18 +28,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", choices=base.SUITES, default="bookworm")
     parser.add_argument("--keep", action="store_true", help="leave the host running afterwards")
+    parser.add_argument("--record", action="store_true", help="write docs/measurements/")
     arguments = parser.parse_args()
     require_machine()
-    _stage("release", _release)
+    figures.begin()
+    subprocess.run([sys.executable, "scripts/make_release.py"], cwd=ROOT, check=True)
     name = f"lab-{arguments.suite}"
-    authority = Authority()
     # What a drill before left is not bare.
-    if (hosts.HOSTS / name).exists():
+    if (hosts.HOSTS / name / "host.json").exists():
         hosts.Host.find(name).remove()
     # Ended from outside, it cleans up all the same.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
+    authority = Authority()
     host = hosts.up(name, arguments.suite, MEMORY_MB, CPUS)
-    status = 1
     try:
         authority.start(host.address)
         operator = Operator(host, authority)
@@ -48,6 +52,10 @@ def main() -> None:
             host.remove()
             if not hosts.all_hosts():
                 hosts.network.remove()
+    if arguments.record and not status:
+        page = ROOT / f"docs/measurements/single-host-{arguments.suite}.md"
+        command = f"make lab SUITE={arguments.suite} RECORD=1"
+        figures.write(page, f"One host with 1 GiB and 1 CPU, Debian {arguments.suite}", command)
     sys.exit(status)
 
 
@@ -55,40 +63,44 @@ def _deploy(operator: Operator) -> None:
     _play(operator, "plan of a bare host", "plan", "--check", "--diff", "-e", "ansible_user=root")
     begun = time.monotonic()
     _play(operator, "bootstrap", "bootstrap")
-    _play(operator, "site", "site")
+    with _processes_seen(operator.host):
+        _play(operator, "site.yml", "site")
     _limit("bare host to HTTPS", time.monotonic() - begun, BARE_SECONDS)
-    again = _play(operator, "site again", "site")
+    again = _play(operator, "second run of site.yml", "site", limit=NO_OP_SECONDS)
     if again.changed:
         sys.exit(f"The second run of site.yml changed something:\n{again.output}")
-    _limit("second run of site.yml", again.seconds, NO_OP_SECONDS)
     planned = _play(operator, "plan of a converged host", "plan", "--check", "--diff")
     if planned.changed:
         sys.exit(f"The plan of a converged host is not empty:\n{planned.output}")
 
 
-def _play(operator: Operator, stage: str, name: str, *options: str) -> Play:
+@contextmanager
+def _processes_seen(host: hosts.Host) -> Iterator[None]:
+    """Note the command lines of all processes meanwhile, for the search for secrets."""
+    watch = f"while :; do ps axww -o args; sleep 0.2; done > {SEEN}"
+    host.ssh(f"systemd-run --quiet --unit=watch-processes sh -c {shlex.quote(watch)}")
+    yield
+    host.ssh(f"systemctl stop watch-processes; sort -u -o {SEEN} {SEEN}")
+
+
+def _play(
+    operator: Operator, stage: str, name: str, *options: str, limit: float | None = None
+) -> Play:
     played = operator.play(name, *options)
-    print(f"{stage}: {played.seconds:.1f} s, {played.changed} changed", flush=True)
+    figures.record(stage, played.seconds, "s", limit)
     if played.failed:
         sys.exit(played.output)
     if played.told:
         sys.exit(f"{stage} printed the secrets {', '.join(played.told)}")
+    if limit and played.seconds > limit:
+        sys.exit(f"{stage} took {played.seconds:.0f} s; at most {limit:.0f} s are allowed")
     return played
 
 
 def _limit(what: str, seconds: float, limit: float) -> None:
+    figures.record(what, seconds, "s", limit)
     if seconds > limit:
         sys.exit(f"{what} took {seconds:.0f} s; at most {limit:.0f} s are allowed")
-
-
-def _release() -> None:
-    subprocess.run([sys.executable, "scripts/make_release.py"], cwd=ROOT, check=True)
-
-
-def _stage(name: str, work: Callable[[], None]) -> None:
-    begun = time.monotonic()
-    work()
-    print(f"{name}: {time.monotonic() - begun:.1f} s", flush=True)
 
 
 def _tests(host: hosts.Host, authority: Authority, operator: Operator) -> int:

@@ -1,4 +1,4 @@
-"""The hosts: `python -m tests.lab.hosts up NAME`, `down NAME`, `down --all`, `list`."""
+"""The hosts: `python -m tests.lab.hosts up|kill|start|reboot|down NAME`, `down --all`, `list`."""
 
 import argparse
 import contextlib
@@ -81,6 +81,20 @@ class Host:
                 preexec_fn=cgroup.enter,
             )
         (self.folder / "pid").write_text(str(process.pid))
+        self._await_ssh(process)
+
+    def reboot(self) -> None:
+        """Shut the host down as `systemctl reboot` does, and start it again."""
+        self.ssh("systemctl reboot", check=False)
+        deadline = time.monotonic() + START_SECONDS
+        while self._starter():
+            if time.monotonic() > deadline:
+                sys.exit(f"{self.name} does not shut down; see {self.folder}/console.log")
+            time.sleep(0.1)
+        self.kill()
+        self.boot()
+
+    def _await_ssh(self, process: "subprocess.Popen[bytes]") -> None:
         deadline = time.monotonic() + START_SECONDS
         while self.ssh("true", check=False).returncode:
             if process.poll() is not None or time.monotonic() > deadline:
@@ -202,10 +216,14 @@ def up(
         taken = {host.address for host in all_hosts()}
         free = (f"{network.PREFIX}{n}" for n in range(10, 250))
         host = Host(name, next(a for a in free if a not in taken), suite, memory_mb, cpus)
-        host.folder.mkdir(parents=True)
+        host.folder.mkdir(parents=True, exist_ok=True)
         (host.folder / "host.json").write_text(json.dumps(asdict(host)))
-    host.prepare()
-    host.boot()
+    try:
+        host.prepare()
+        host.boot()
+    except BaseException:
+        host.remove()
+        raise
     return host
 
 
@@ -223,7 +241,7 @@ def main() -> None:
     making.add_argument("--suite", choices=base.SUITES, default="bookworm")
     making.add_argument("--memory-mb", type=int)
     making.add_argument("--cpus", type=float)
-    for verb in ("kill", "start"):
+    for verb in ("kill", "start", "reboot"):
         verbs.add_parser(verb).add_argument("name")
     ending = verbs.add_parser("down", help="delete hosts")
     ending.add_argument("names", nargs="*")
@@ -238,6 +256,8 @@ def main() -> None:
         Host.find(arguments.name).kill()
     elif arguments.verb == "start":
         Host.find(arguments.name).boot()
+    elif arguments.verb == "reboot":
+        Host.find(arguments.name).reboot()
     elif arguments.verb == "down":
         names = [host.name for host in all_hosts()] if arguments.all else arguments.names
         for name in names:

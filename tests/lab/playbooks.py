@@ -39,6 +39,7 @@ class Operator:
     """Knows the lab's inventory, its secrets and its authority."""
 
     def __init__(self, host: Host, authority: Authority) -> None:
+        self.host = host
         self.secrets = {name: secrets.token_hex(20) for name in NAMES}
         self.variables = host.folder / "variables.yml"
         bundle = "/etc/ssl/certs/lab-ca.pem"

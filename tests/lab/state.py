@@ -21,6 +21,7 @@ PROGRAMS = {
     "openssl": "openssl",
     "pebble": "pebble",
     "wrk": "wrk",
+    "chromium": "chromium",
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.lab.conftest import Api
+from tests.lab.figures import record
 from tests.lab.hosts import Host
 
 SECONDS = 5
@@ -47,9 +48,10 @@ def test_a_killed_service_is_back_and_nothing_acknowledged_is_lost(
     def back() -> bool:
         return _main_process(host, unit) not in ("0", before) and _all_up(host)
 
-    _until(back, SECONDS)
+    took = _until(back, SECONDS)
     if UNITS[unit]:
-        _until(lambda: _served(api, UNITS[unit], token), SECONDS)
+        took += _until(lambda: _served(api, UNITS[unit], token), SECONDS - took)
+    record(f"{unit} back after kill -9", took, "s", SECONDS)
     found = api.ask("GET", f"/v1/habits/{habit['id']}", None, token)
     assert found.json()["name"] == unit
 
@@ -67,9 +69,18 @@ def _all_up(host: Host) -> bool:
     return len(running) == len(listed) >= len(UNITS)
 
 
-def test_after_a_reboot_everything_is_back_by_itself(host: Host, api: Api, token: str) -> None:
+def _lose_power(host: Host) -> None:
     host.kill()
     host.boot()
+
+
+@pytest.mark.parametrize("restart", [Host.reboot, _lose_power], ids=["reboot", "power cut"])
+def test_after_a_restart_everything_is_back_by_itself(
+    host: Host, api: Api, token: str, restart: Callable[[Host], None]
+) -> None:
+    begun = time.monotonic()
+    restart(host)
     _until(lambda: _served(api, "/health", ""), 60)
+    record(f"API answers after a {restart.__name__.strip('_')}", time.monotonic() - begun, "s")
     assert api.ask("GET", "/v1/habits", None, token).status == 200
     _until(lambda: _all_up(host), 20)

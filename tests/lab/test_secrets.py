@@ -5,9 +5,13 @@ import pytest
 from tests.lab.hosts import Host
 
 NOBODY = "setpriv --reuid=nobody --regid=nogroup --clear-groups --"
-FOLDERS = "/etc /opt/fivebox /var/lib /run /tmp /home /usr/local"
+FOLDERS = "/etc /opt/fivebox /var/lib /var/log /run /tmp /home /usr/local"
+# What the drill saw of all processes while site.yml ran.
+SEEN = "/root/processes-seen"
 PLACES = {
     "journal": "journalctl --no-pager -o cat",
+    "log files": "find /var/log -type f -not -path '*/journal/*' -exec zcat -f {} +",
+    "processes during the deploy": f"cat {SEEN}",
     "process list": f"{NOBODY} ps axeww -o args",
     "files": (
         f"cd /; {NOBODY} find {FOLDERS} -xdev -type f -size -512k -readable "

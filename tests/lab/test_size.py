@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import DOMAIN
+from tests.lab.figures import record
 from tests.lab.hosts import Host
 
 IDLE_MB = 350
@@ -27,8 +28,9 @@ def test_memory_when_idle(host: Host) -> None:
         unit, kilobytes = line.rsplit(" ", 1)
         units[unit] = units.get(unit, 0) + int(kilobytes)
     total = sum(units.values()) / 1024
-    figures = {unit: round(k / 1024, 1) for unit, k in sorted(units.items(), key=lambda i: -i[1])}
-    print("\nMiB when idle:", round(total, 1), json.dumps(figures))
+    for unit, kilobytes in sorted(units.items(), key=lambda item: -item[1]):
+        record(f"memory when idle, {unit}", kilobytes / 1024, "MiB")
+    record("memory when idle, in all", total, "MiB", IDLE_MB)
     assert 50 < total <= IDLE_MB
 
 
@@ -59,7 +61,9 @@ def test_simple_reads_with_50_clients(
         check=True,
     )
     figures = json.loads(done.stdout[done.stdout.index('{"p95') :])
-    print(f"\n50 clients, pause {pause_ms} ms: {figures}")
+    clients = f"{CONNECTIONS} clients, {pause_ms} ms pause" if pause_ms else "50 clients, no pause"
+    record(f"{clients}: p95 of reads", figures["p95_ms"], "ms", P95_MS if pause_ms else None)
+    record(f"{clients}: reads", figures["requests"] / SECONDS, "/s")
     assert figures["errors"] == 0
     assert figures["requests"] > SECONDS * 20
     assert figures["p95_ms"] < P95_MS or not pause_ms

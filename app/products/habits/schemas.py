@@ -6,12 +6,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.pages import PageQuery
-from app.schemas import Input, Output, RowId
+from app.schemas import Body, Day, Input, Output, RowId
 
-FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 12, 31)
 MAX_RANGE_DAYS = 731
 
-Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 LongText = Annotated[str, StringConstraints(max_length=2000)]
 ScheduleName = Literal["daily", "weekdays", "weekly"]
@@ -23,7 +21,7 @@ Weekdays = Annotated[
 TimesPerWeek = Annotated[int, Field(ge=1, le=7)]
 
 
-class HabitFields(Input):
+class HabitFields(Body):
     """A whole habit; `weekdays` and `times_per_week` go with the schedule of that name."""
 
     name: Name
@@ -48,7 +46,7 @@ class HabitInput(HabitFields):
     id: RowId | None = Field(None, description="Made here when missing.")
 
 
-class HabitPatch(Input):
+class HabitPatch(Body):
     """The fields to change; null leaves a field as it is."""
 
     name: Name | None = None
@@ -83,7 +81,7 @@ class HabitsOutput(Output):
     next: str | None
 
 
-class ProgressInput(Input):
+class ProgressInput(Body):
     completed: bool = True
     note: LongText = ""
 
