@@ -5,6 +5,8 @@ SUITE ?= bookworm
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+need_python = command -v $(PYTHON) >/dev/null || \
+  { echo "There is no $(PYTHON); on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -61,10 +63,12 @@ clean: ## Remove the environment, the local data and all that was built
 	rm -rf $(VENV) .local .cache dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.local: requirements-local.txt
+	@$(need_python)
 	@$(PYTHON) scripts/setup.py $(VENV) requirements-local.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt
+	@$(need_python)
 	@$(PYTHON) scripts/setup.py $(VENV) requirements-dev.txt
 	@touch $@ $(VENV)/.local
 

@@ -13,6 +13,8 @@ from werkzeug.exceptions import HTTPException
 
 CONTENT_TYPE = "application/problem+json"
 INVALID = "The input is not valid."
+# Python 3.13 took over newer phrases; these words must not change with it.
+_WORDS = {413: "content-too-large", 414: "uri-too-long", 416: "range-not-satisfiable"}
 
 logger = structlog.get_logger(__name__)
 
@@ -165,4 +167,4 @@ def _from_bug(error: Exception) -> Response:
 
 
 def _word(status: HTTPStatus) -> str:
-    return status.phrase.lower().replace(" ", "-")
+    return _WORDS.get(status) or status.phrase.lower().replace(" ", "-")

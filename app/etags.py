@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, make_response, request
+from flask import Response, has_request_context, make_response, request
 from pydantic import BaseModel
 
 from app.database.base import OwnedRow
@@ -14,13 +14,29 @@ def etag_of(row: OwnedRow) -> str:
     return str(row.rev)
 
 
-def require_match(row: OwnedRow, schema: type[BaseModel]) -> None:
-    """Compare the request's If-Match with a row.
+def require_match(row: OwnedRow | None, schema: type[BaseModel]) -> None:
+    """Compare the request's If-Match and If-None-Match with a row.
+
+    A weak ETag will do: a proxy that compresses weakens it, and a revision is of the content.
+
+    Args:
+        row: what a write would replace; None when there is nothing yet.
+        schema: of its state in the answer.
 
     Raises:
-        PreconditionFailed: the row has changed since; its present state is in the answer.
+        PreconditionFailed: the row has changed since the client read it, or is there although the
+            client wants to make it; its present state is in the answer.
     """
-    if request.if_match and not request.if_match.contains(etag_of(row)):
+    if not has_request_context():
+        # A command states no condition.
+        return
+    wanted, unwanted = request.if_match, request.if_none_match
+    if row is None:
+        if wanted:
+            raise PreconditionFailed("The row is not there any more.", current=None)
+    elif (wanted and not wanted.contains_weak(etag_of(row))) or unwanted.contains_weak(
+        etag_of(row)
+    ):
         current = schema.model_validate(row).model_dump(mode="json")
         raise PreconditionFailed("The row has changed since you read it.", current=current)
 

@@ -1,9 +1,11 @@
 """Settings, read once at start from FIVEBOX_* environment variables."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+from limits import parse_many
 from pydantic import (
     AnyUrl,
     Field,
@@ -104,10 +106,35 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("rate_limit_default", "rate_limit_login")
+    @classmethod
+    def refuse_unclear_limit(cls, text: str) -> str:
+        """A limit that cannot be read would limit nothing."""
+        try:
+            limits = parse_many(text)
+        except ValueError:
+            limits = []
+        if not limits:
+            raise ValueError("must be a limit such as `100 per 15 minutes`")
+        return text
+
+    @field_validator("cors_origins")
+    @classmethod
+    def refuse_all_origins(cls, origins: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """In production the pages that may call are named."""
+        for origin in origins:
+            if not re.fullmatch(r"https?://[^/*\s]+", origin) and (
+                origin != "*" or _in_production(info)
+            ):
+                raise ValueError(f"{origin!r} is no origin such as https://app.example.com")
+        return origins
+
     @field_validator("products")
     @classmethod
     def refuse_unknown_product(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         """A product is a folder in app/products."""
+        if len(set(names)) < len(names):
+            raise ValueError("names a product twice")
         for name in names:
             if not (ROOT / "app" / "products" / name / "routes.py").is_file():
                 raise ValueError(f"there is no product {name!r} in app/products")

@@ -186,9 +186,9 @@ class EmbeddedServers:
         """End the servers of a launcher that was killed: two on one data folder would clash."""
         for name in ("postgresql", "valkey"):
             path = self.folder / f"{name}.pid"
-            with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
+            with contextlib.suppress(OSError, ValueError):
                 pid = int(path.read_text())
-                # The number may belong to another program by now.
+                # The number may belong to another program by now, which cannot be looked at.
                 if Path(f"/proc/{pid}/cwd").readlink().is_relative_to(self.folder):
                     os.kill(pid, signal.SIGINT)
                     deadline = time.monotonic() + STOP_SECONDS

@@ -18,10 +18,10 @@ def run() -> None:
         raise SystemExit("FIVEBOX_DATABASE_OWNER_URL: needed for migrations")
     engine = create_engine(url, poolclass=NullPool, connect_args={"options": TIMEOUTS})
     with engine.connect() as connection:
-        # Waits for another migration; that wait is not to be cut short by lock_timeout.
-        connection.execute(text("SET lock_timeout = 0"))
+        # Waits for another migration; that wait is not to be cut short by the time-outs.
+        connection.execute(text("SET lock_timeout = 0; SET statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
-        connection.execute(text("SET lock_timeout = '4s'"))
+        connection.execute(text("RESET lock_timeout; RESET statement_timeout"))
         connection.commit()
         context.configure(
             connection=connection, target_metadata=Base.metadata, transaction_per_migration=True

@@ -4,6 +4,7 @@ A host then needs no compiler and no package index.
 """
 
 import gzip
+import hashlib
 import io
 import subprocess
 import sys
@@ -43,7 +44,17 @@ def _version() -> str:
     version = (ROOT / "VERSION").read_text().strip()
     commit = _run("git", "rev-parse", "--short=10", "HEAD").strip()
     changed = _run("git", "status", "--porcelain", "--", *SOURCES, "requirements.txt")
-    return f"{version}+{commit}{'.changed' if changed else ''}"
+    return f"{version}+{commit}{f'.{_digest()}' if changed else ''}"
+
+
+def _digest() -> str:
+    """Of the source as it is: two states without a commit are two versions."""
+    names = _run("git", "ls-files", "-co", "--exclude-standard", "--", *SOURCES, "requirements.txt")
+    digest = hashlib.sha256()
+    for name in names.splitlines():
+        if (ROOT / name).is_file():
+            digest.update(name.encode() + b"\0" + (ROOT / name).read_bytes())
+    return digest.hexdigest()[:10]
 
 
 def _download(python: str) -> tuple[Path, Path]:

@@ -68,7 +68,7 @@ def test_seeding_makes_a_demo_account_once(run, make_app, client):
     first = run("seed", runner=runner)
     second = run("seed", runner=runner)
 
-    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert (first.exit_code, second.exit_code) == (0, 0), first.output
     password = first.output.split()[-1]
     session = log_in(client, "demo@example.com", password).get_json()
     assert session["user"]["role"] == "user"

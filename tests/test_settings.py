@@ -69,3 +69,20 @@ def test_comma_lists_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "j" * 32 not in repr(load(monkeypatch))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("RATE_LIMIT_LOGIN", "5 in 15 minutes", "must be a limit such as"),
+        ("RATE_LIMIT_DEFAULT", "", "must be a limit such as"),
+        ("PRODUCTS", "habits, habits", "names a product twice"),
+        ("CORS_ORIGINS", "*", "is no origin such as"),
+        ("CORS_ORIGINS", "https://app.example.com/", "is no origin such as"),
+    ],
+)
+def test_a_setting_that_would_protect_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"FIVEBOX_{name}: .*{message}"):
+        load(monkeypatch, **{f"FIVEBOX_{name}": value})

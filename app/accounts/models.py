@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import FetchedValue, ForeignKey, LargeBinary, func
+from sqlalchemy import BigInteger, FetchedValue, ForeignKey, LargeBinary, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -24,6 +24,18 @@ class User(Base):
     updated_at: Mapped[datetime] = mapped_column(
         server_default=func.now(), server_onupdate=FetchedValue()
     )
+
+
+class SyncState(Base):
+    """A user's revision counter; tombstones up to `purge_floor` are gone."""
+
+    __tablename__ = "sync_state"
+
+    user_id: Mapped[UUID] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    rev: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    purge_floor: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class Device(Base):

@@ -11,6 +11,7 @@ from apiflask import APIBlueprint, APIFlask
 from flask import Response, g, request
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
+    REGISTRY,
     CollectorRegistry,
     Counter,
     Gauge,
@@ -63,8 +64,10 @@ _seen: dict[str, tuple[str, str]] = {}
 @limiter.exempt
 def metrics() -> Response:
     """Metrics of all workers in Prometheus' text format; nginx does not pass this path."""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry = REGISTRY
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 

@@ -32,6 +32,7 @@ FACTS: Settings = {
     "ansible_distribution_version": "12.9",
     "ansible_distribution_major_version": "12",
     "ansible_memtotal_mb": 2000,
+    "ansible_architecture": "x86_64",
 }
 
 
@@ -95,6 +96,12 @@ def test_sound_settings_pass(tmp_path: Path) -> None:
         ({"fivebox_environment": "development"}, "fivebox_environment: must be staging or"),
         ({"fivebox_admin_keys": []}, "fivebox_admin_keys: list at least one public ssh key"),
         ({"fivebox_admin_keys": ["/home/me/.ssh/id.pub"]}, "fivebox_admin_keys: list at least"),
+        (
+            {"fivebox_rate_limit": "100 in 15 minutes"},
+            "fivebox_rate_limit: must be a limit such as",
+        ),
+        ({"fivebox_rate_limit_login": ""}, "fivebox_rate_limit_login: must be a limit such as"),
+        ({"fivebox_products": ["spoons"]}, "fivebox_products: there is no product spoons"),
         ({"vault_jwt_secret": "s" * 31}, "vault_jwt_secret: needs 32 characters or more"),
         ({"vault_redis_password": "short"}, "vault_redis_password: needs 16 characters or more"),
         (
@@ -136,6 +143,10 @@ def test_a_missing_secret_is_named_with_the_command_that_makes_it(
         (
             {"ansible_distribution_version": "11.9", "ansible_distribution_major_version": "11"},
             "box: Debian 12 or 13 is needed, this is Debian 11.9",
+        ),
+        (
+            {"ansible_architecture": "aarch64"},
+            "box: an x86_64 processor is needed, this is aarch64",
         ),
         ({"ansible_memtotal_mb": 480}, "box: 1 GiB of memory is needed, it has 480 MiB"),
     ],

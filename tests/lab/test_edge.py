@@ -4,6 +4,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,33 @@ def test_http2_and_hsts(api: Api) -> None:
     assert answer.headers["strict-transport-security"] == (
         "max-age=31536000; includeSubDomains; preload"
     )
+
+
+def test_a_compressed_answer_has_an_etag_that_serves(api: Api, token: str) -> None:
+    habit = {"name": "Long", "description": "long " * 390, "start_date": "2026-01-01"}
+    path = f"/v1/habits/{api.ask('POST', '/v1/habits', habit, token).json()['id']}"
+    shown = api.ask("GET", path, None, token, "https", "--compressed")
+    assert shown.headers["content-encoding"] == "gzip"
+    condition = f"If-Match: {shown.headers['etag']}"
+    changed = api.ask("PATCH", path, {"name": "x"}, token, "https", "--header", condition)
+    assert changed.status == 200, changed.body
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "size", "status"),
+    [("GET", "/internal/metrics", 0, 404), ("POST", "/v1/habits", 10_000_000, 413)],
+)
+def test_what_nginx_refuses_has_the_shape_of_a_problem(
+    api: Api, tmp_path: Path, method: str, path: str, size: int, status: int
+) -> None:
+    body = tmp_path / "body"
+    body.write_bytes(b"x" * size)
+    sent = ["--header", "Content-Type: application/json", "--data-binary", f"@{body}"]
+    answer = api.ask(method, path, None, "", "https", *(sent if size else []))
+    assert answer.status == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+    assert "strict-transport-security" in answer.headers
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,9 @@ FOLDERS = "/etc /opt/fivebox /var/lib /var/log /run /tmp /home /usr/local"
 SEEN = "/root/processes-seen"
 PLACES = {
     "journal": "journalctl --no-pager -o cat",
+    "statement statistics": (
+        "runuser -u postgres -- psql -Atd fivebox -c 'SELECT query FROM pg_stat_statements'"
+    ),
     "log files": "find /var/log -type f -not -path '*/journal/*' -exec zcat -f {} +",
     "processes during the deploy": f"cat {SEEN}",
     "process list": f"{NOBODY} ps axeww -o args",

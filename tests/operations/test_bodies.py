@@ -43,4 +43,4 @@ def test_the_largest_body_is_read_and_one_byte_more_is_not(make_app):
 
     assert_problem(send(client, largest), 422, "invalid-input")
     answer = send(client, largest + b" ")
-    assert_problem(answer, 413, "request-entity-too-large")
+    assert_problem(answer, 413, "content-too-large")

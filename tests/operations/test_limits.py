@@ -155,3 +155,15 @@ def test_without_redis_each_worker_still_limits(limited, address):
     statuses = [get(client, address).status_code for _ in range(3)]
 
     assert statuses == [401, 401, 429]
+
+
+def test_what_a_browser_asks_beforehand_does_not_count(limited, address):
+    origin = "https://app.example.com"
+    client = limited(rate_limit_default="1 per 15 minutes", cors_origins=(origin,))
+    headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    for _ in range(3):
+        answer = client.options(
+            "/v1/habits", headers=headers, environ_overrides={"REMOTE_ADDR": address}
+        )
+        assert answer.status_code == 200
+    assert get(client, address).status_code == 401

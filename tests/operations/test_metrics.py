@@ -114,3 +114,10 @@ def test_the_worker_and_its_pool_are_measured(client, read):
     assert sum(read("worker_cpu_seconds").values()) > 0
     states = {dict(labels)["state"] for labels in read("database_pool_connections")}
     assert states == {"used", "idle"}
+
+
+def test_one_process_without_a_shared_folder_has_metrics_too(client, monkeypatch):
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")
+    answer = client.get("/internal/metrics")
+    assert answer.status_code == 200
+    assert "python_info" in answer.text

@@ -178,8 +178,9 @@ def put_progress(
     habit = get_habit(user_id, habit_id)
     before = db.session.get(Progress, (user_id, _progress_id(habit_id, day)))
     new = before is None or before.deleted_at is not None
-    if before is not None and not new:
-        require_match(before, ProgressOutput)
+    require_match(None if new else before, ProgressOutput)
+    if before is not None and not new and _is_same(before, data):
+        return before, False
     rows = [row for row in _progress_rows(user_id, habit_id) if row[0] != day]
     history = _history(habit, [*rows, (day, data.completed, 0)])
     statement = insert(Progress).values(
@@ -263,7 +264,9 @@ def statistics(user: User, habit_id: str, query: RangeQuery) -> StatisticsOutput
         raise Unprocessable("start", "must not be after the end")
     if (last - first).days >= MAX_RANGE_DAYS:
         raise Unprocessable("start", f"must be within {MAX_RANGE_DAYS} days of the end")
-    history = _history(habit, _progress_rows(user.id, habit_id))
+    # A day in the future is not done yet, whatever a clock that is wrong has recorded.
+    rows = [row for row in _progress_rows(user.id, habit_id) if row[0] <= today]
+    history = _history(habit, rows)
     return StatisticsOutput(
         today=today,
         unit="weeks" if habit.schedule == "weekly" else "days",
@@ -290,6 +293,10 @@ def _rates(rates: Iterable[Rate]) -> list[RateOutput]:
 def _lock_feed(user_id: UUID) -> None:
     # All writers of one user take this lock first, so they cannot deadlock over rows.
     db.session.execute(_LOCK_FEED, {"user_id": user_id})
+
+
+def _is_same(progress: Progress, data: ProgressInput) -> bool:
+    return progress.completed == data.completed and progress.note == data.note
 
 
 def _assign(habit: Habit, fields: dict[str, Any]) -> None:

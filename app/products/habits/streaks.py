@@ -5,8 +5,9 @@ The rules:
 - A day before the habit's start never counts.
 - daily, weekdays: the streak is the number of due days in a row that were done. A day that is not
   due neither adds nor breaks. The present day breaks nothing while it is not done: it is not over.
-- weekly: the streak is the number of ISO weeks in a row with at least n days done. The present week
-  adds once it has n, and breaks nothing before its end.
+- weekly: the streak is the number of ISO weeks in a row with at least n days done; of the first
+  week, which may begin in its middle, no more than it has left. The present week adds once it has
+  them, and breaks nothing before its end.
 """
 
 from collections import Counter
@@ -86,7 +87,7 @@ class History:
             1 for offset in range((day - first).days + 1) if first + offset * DAY in self.done
         )
         before = self._week_streaks.get(first - WEEK, 0)
-        return before + 1 if done >= self.schedule.times_per_week else before
+        return before + 1 if done >= self._wanted(first) else before
 
     def current(self, today: date) -> int:
         """The streak today, which is not over yet."""
@@ -109,10 +110,9 @@ class History:
 
     @cached_property
     def _week_streaks(self) -> dict[date, int]:
-        wanted = self.schedule.times_per_week or 0
         streaks: dict[date, int] = {}
         for week, done in sorted(Counter(map(monday, self.done)).items()):
-            if done >= wanted:
+            if done >= self._wanted(week):
                 streaks[week] = streaks.get(week - WEEK, 0) + 1
         return streaks
 
@@ -126,14 +126,17 @@ class History:
         """Rates of the months that touch first..last; a weekly habit's week counts in the month of
         its Monday."""
         rates: list[Rate] = []
-        month = max(first, self.schedule.start).replace(day=1)
+        earliest = max(first, self.schedule.start)
+        if self.schedule.times_per_week is not None:
+            earliest = monday(earliest)
+        month = earliest.replace(day=1)
         while month <= last:
             following = (month + 31 * DAY).replace(day=1)
             end = min(following - DAY, last)
             if self.schedule.times_per_week is None:
                 rates.append(self._rate(month, end))
             else:
-                begin = month if month.weekday() == 0 else monday(month) + WEEK
+                begin = max(month if month.weekday() == 0 else monday(month) + WEEK, earliest)
                 mondays = range(0, max((end - begin).days + 1, 0), 7)
                 weeks = [
                     self._rate(begin + n * DAY, min(begin + (n + 6) * DAY, last)) for n in mondays
@@ -141,6 +144,11 @@ class History:
                 rates.append(Rate(month, sum(w.due for w in weeks), sum(w.done for w in weeks)))
             month = following
         return rates
+
+    def _wanted(self, week: date) -> int:
+        """Days to do in the week of a Monday; in the first one no more than are left."""
+        left = min(7, (week + WEEK - self.schedule.start).days)
+        return min(self.schedule.times_per_week or 0, left)
 
     def _rate(self, first: date, last: date) -> Rate:
         days = [first + n * DAY for n in range((last - first).days + 1)]

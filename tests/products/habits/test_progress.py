@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from psycopg import Connection
 
 from tests.conftest import Account
 from tests.products.habits.test_habits import call, create
@@ -135,3 +136,48 @@ def test_devices_that_write_at_once_neither_fail_nor_lose(user: Account) -> None
         answers = list(pool.map(lambda day: done(user, day).status_code, days))
     assert answers == [201] * len(days)
     assert list(streaks(user).values()) == list(range(1, 29))
+
+
+def test_a_condition_on_a_day_that_is_not_there_fails(user: Account) -> None:
+    path = "/v1/habits/run/progress/2026-01-05"
+    assert call(user, "PUT", path, {}, If_Match='"999"').status_code == 412
+    etag = call(user, "PUT", path, {}).headers["ETag"]
+    call(user, "DELETE", path)
+    # Another device has deleted it meanwhile; that must not be undone unseen.
+    assert call(user, "PUT", path, {}, If_Match=etag).status_code == 412
+
+
+def test_a_day_can_be_made_only_if_it_is_not_there(user: Account) -> None:
+    path = "/v1/habits/run/progress/2026-01-05"
+    assert call(user, "PUT", path, {}, If_None_Match="*").status_code == 201
+    refused = call(user, "PUT", path, {"completed": False}, If_None_Match="*")
+    assert refused.status_code == 412
+    assert refused.get_json()["current"]["completed"] is True
+
+
+def test_a_weak_etag_serves_as_condition(user: Account) -> None:
+    path = "/v1/habits/run/progress/2026-01-05"
+    etag = call(user, "PUT", path, {}).headers["ETag"]
+    # A proxy that compresses an answer weakens its ETag.
+    answer = call(user, "PUT", path, {"completed": False}, If_Match=f"W/{etag}")
+    assert answer.status_code == 200
+
+
+def test_a_repeat_takes_no_revision(user: Account, owner_connection: Connection) -> None:
+    def counter() -> int:
+        row = owner_connection.execute("SELECT rev FROM sync_state").fetchone()
+        assert row
+        return int(row[0])
+
+    done(user, "2026-01-05")
+    before = counter()
+    done(user, "2026-01-05")
+    assert counter() == before
+
+
+def test_statistics_leave_out_days_to_come(user: Account) -> None:
+    today = datetime.now(UTC).date()
+    for day in (today + timedelta(days=days) for days in (2, 3, 4)):
+        done(user, day.isoformat())
+    figures = call(user, "GET", "/v1/habits/run/statistics").get_json()
+    assert (figures["best_streak"], figures["completed_days"]) == (0, 0)

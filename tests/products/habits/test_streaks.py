@@ -28,11 +28,15 @@ def _naive_weeks(schedule: Schedule, done: set[date], day: date) -> int:
     def count(first: date, last: date) -> int:
         return sum(1 for d in done if first <= d <= last and d >= schedule.start)
 
-    wanted = schedule.times_per_week or 0
+    def wanted(week: date) -> int:
+        # Of the first week only what the start has left of it.
+        left = sum(1 for n in range(7) if week + n * DAY >= schedule.start)
+        return min(schedule.times_per_week or 0, left)
+
     week = monday(day)
-    streak = 1 if count(week, day) >= wanted else 0
+    streak = 1 if count(week, day) >= wanted(week) else 0
     week -= timedelta(7)
-    while count(week, week + 6 * DAY) >= wanted:
+    while week >= monday(schedule.start) and count(week, week + 6 * DAY) >= wanted(week):
         streak += 1
         week -= timedelta(7)
     return streak
@@ -96,3 +100,23 @@ def test_weekly_rates_are_capped_by_the_goal() -> None:
         date(2026, 1, 5), date(2026, 1, 18)
     )
     assert [(r.due, r.done) for r in rates] == [(3, 3), (3, 0)]
+
+
+def test_a_first_week_cut_short_asks_for_no_more_than_it_has() -> None:
+    saturday = date(2026, 8, 1)
+    schedule = Schedule(saturday, times_per_week=5)
+    history = History.of(schedule, [saturday, saturday + DAY])
+    week = history.weekly_rates(saturday, saturday + DAY)[0]
+    assert (week.due, week.done) == (2, 2)
+    assert history.best == 1
+
+
+def test_the_months_add_up_to_the_weeks() -> None:
+    # The first week begins in June, before the habit.
+    schedule = Schedule(date(2026, 7, 1), times_per_week=3)
+    history = History.of(schedule, [date(2026, 7, day) for day in (1, 2, 3, 8)])
+    bounds = (date(2026, 7, 1), date(2026, 8, 20))
+    weeks, months = history.weekly_rates(*bounds), history.monthly_rates(*bounds)
+    assert [month.start.month for month in months] == [6, 7, 8]
+    for figure in ("due", "done"):
+        assert sum(getattr(w, figure) for w in weeks) == sum(getattr(m, figure) for m in months)
