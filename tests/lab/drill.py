@@ -63,7 +63,7 @@ def _deploy(operator: Operator) -> None:
     _play(operator, "plan of a bare host", "plan", "--check", "--diff", "-e", "ansible_user=root")
     # The barest that providers have.
     operator.host.ssh(
-        "SUDO_FORCE_REMOVE=yes apt-get purge -qy python3-minimal sudo && rm -rf /var/lib/apt/lists/*"
+        "SUDO_FORCE_REMOVE=yes apt-get purge -qy python3-minimal sudo; rm -rf /var/lib/apt/lists/*"
     )
     begun = time.monotonic()
     _play(operator, "bootstrap", "bootstrap")
