@@ -38,13 +38,14 @@ def compose(mail: Mail) -> EmailMessage | None:
     message["Date"] = format_datetime(mail.created_at)
     # RFC 3834: nobody's holiday notice is to answer.
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = text.language
     sender = current_app.extensions["settings"].mail_from
     if sender:
         message["From"] = Address(sender.name, addr_spec=sender.email)
         # One id for all attempts: a reader's mailbox can tell a repeat.
         message["Message-ID"] = f"<{mail.id}@{sender.email.rpartition('@')[2]}>"
     message.set_content(text.body)
+    # Only now: setting the content removes what describes it.
+    message["Content-Language"] = text.language
     return message
 
 
