@@ -125,9 +125,10 @@ class Attempt:
 
 
 def know_address(email: str) -> None:
-    """Let the account's budget stop nobody at this request's address."""
+    """Let the account's budget, and waits so far, stop nobody at this request's address."""
     if current_app.extensions["settings"].rate_limits_enabled:
-        Attempt(_keys(email, None)).succeed()
+        # Takes nothing back from the budget, which it did not spend.
+        Attempt(_keys(email, None), known_device=True).succeed()
 
 
 def _keys(email: str, device_id: UUID | None) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ def test_the_answer_is_the_same_for_any_address(sign_up, ask, send, mail_server)
 
     assert known.status_code == unknown.status_code == 202
     assert known.get_json() == unknown.get_json()
-    assert known.headers.keys() == unknown.headers.keys()
+    assert list(known.headers.keys()) == list(unknown.headers.keys())
     assert result.output.startswith("Sent 1, dropped 1,")
     assert mail_server.to("nobody@example.com") == []
 
