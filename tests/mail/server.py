@@ -34,6 +34,7 @@ class MailServer:
         authority.issue_cert(HOST).configure_cert(self._tls)
         self._controller: Controller | None = None
         self.scheme = "smtp"
+        self.open_to_all = False
         self.received: list[EmailMessage] = []
         self.logged_in: list[str] = []
         # Answers to give instead of taking a mail, by recipient.
@@ -42,9 +43,9 @@ class MailServer:
         self.hold_until_connections = 1
         self._holding: set[int] = set()
 
-    def start(self, scheme: str = "smtp", port: int = 0) -> None:
+    def start(self, scheme: str = "smtp", port: int = 0, *, open_to_all: bool = False) -> None:
         """Listen: by STARTTLS (smtp) or by TLS from the first byte (smtps)."""
-        self.scheme = scheme
+        self.scheme, self.open_to_all = scheme, open_to_all
         by_tls = scheme == "smtps"
         self._controller = Controller(
             self,
@@ -53,7 +54,7 @@ class MailServer:
             ssl_context=self._tls if by_tls else None,
             tls_context=None if by_tls else self._tls,
             require_starttls=not by_tls,
-            auth_required=True,
+            auth_required=not open_to_all,
             authenticator=self._authenticate,
             # The port is encrypted where it matters; smtps is not known to it as such.
             auth_require_tls=not by_tls,
@@ -72,7 +73,8 @@ class MailServer:
 
     @property
     def url(self) -> str:
-        return f"{self.scheme}://{USER}:{PASSWORD.replace('/', '%2F')}@{HOST}:{self.port}"
+        user = "" if self.open_to_all else f"{USER}:{PASSWORD.replace('/', '%2F')}@"
+        return f"{self.scheme}://{user}{HOST}:{self.port}"
 
     def to(self, address: str) -> list[EmailMessage]:
         """What was sent to an address."""

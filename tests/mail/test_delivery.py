@@ -5,8 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
+from app.database.session import act_as
+from app.extensions import db
 from app.mail import delivery
+from app.mail.letters import compose
+from app.mail.models import Mail
 from tests.mail.fixtures import APP_URL
 from tests.mail.server import PASSWORD as SMTP_PASSWORD
 from tests.mail.server import MailServer
@@ -95,10 +100,13 @@ def test_a_mail_is_in_the_readers_language(sign_up, mail_server, locale, subject
     assert message["Content-Language"] == ("de" if locale.startswith("de") else "en")
 
 
-def test_tls_from_the_first_byte(make_app, mail_server, sign_up):
+# The server takes its port for one without TLS.
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+@pytest.mark.parametrize("how", [{"scheme": "smtps"}, {"open_to_all": True}])
+def test_tls_from_the_first_byte_and_no_log_in(make_app, mail_server, sign_up, how):
     sign_up(sent=False)
     mail_server.stop()
-    mail_server.start("smtps")
+    mail_server.start(**how)
     app = make_app(smtp_url=mail_server.url, mail_from="no-reply@example.com")
 
     result = app.test_cli_runner().invoke(args=["mail", "send"])
@@ -224,6 +232,31 @@ def test_two_senders_send_nothing_twice(mailing, sign_up, mail_server):
     assert Counter(message["To"] for message in mail_server.received) == Counter(addresses)
     assert min(sent) >= 1
     assert sum(sent) == len(addresses)
+
+
+def test_a_sender_passes_over_what_another_is_claiming(
+    sign_up, send, mail_server, owner_connection
+):
+    sign_up("ada@example.com", sent=False)
+    sign_up("bob@example.com", sent=False)
+    with owner_connection.transaction():
+        owner_connection.execute("SELECT FROM mails WHERE recipient = 'ada@example.com' FOR UPDATE")
+        assert "Sent 1," in send().output
+        assert [message["To"] for message in mail_server.received] == ["bob@example.com"]
+
+    assert "Sent 1," in send().output
+    assert len(mail_server.to("ada@example.com")) == 1
+
+
+def test_a_mail_withdrawn_after_it_was_claimed_gets_no_token(mailing, sign_up, owner_connection):
+    sign_up(sent=False)
+    owner_connection.execute("UPDATE mails SET state = 'dropped', ended_at = now()")
+
+    with mailing.app_context():
+        act_as(None, scope="accounts")
+        assert compose(db.session.scalars(select(Mail)).one()) is None
+
+    assert owner_connection.execute("SELECT count(*) FROM mailed_tokens").fetchone() == (0,)
 
 
 def test_the_mail_of_a_sender_that_died_is_sent_by_the_next(

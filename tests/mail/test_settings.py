@@ -113,3 +113,13 @@ def test_in_development_the_log_shows_the_mail(make_app, log_lines, owner_connec
     answer = client.post("/v1/accounts/verify-address", json={"token": token})
     assert answer.status_code == 204
     assert owner_connection.execute("SELECT state FROM mails").fetchall() == [("sent",)]
+
+
+def test_in_development_the_log_shows_no_mail_to_nobody(make_app, log_lines, owner_connection):
+    client = make_app(environment=Environment.DEVELOPMENT).test_client()
+
+    answer = client.post("/v1/accounts/reset-password/request", json={"email": "no@example.com"})
+
+    assert answer.status_code == 202
+    assert [line for line in log_lines() if "no@example.com" in line] == []
+    assert owner_connection.execute("SELECT state FROM mails").fetchall() == [("dropped",)]
