@@ -70,7 +70,7 @@ def send_due(clock: Callable[[], datetime] = _present) -> Tally:
                 _end(mail, "failed")
                 tally.failed += 1
                 continue
-            row = db.session.get(Mail, mail.id, with_for_update=True)
+            row = db.session.get(Mail, mail.id)
             message = compose(row) if row else None
             # The token has to be known before its reader can use it.
             db.session.commit()

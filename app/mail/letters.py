@@ -23,8 +23,12 @@ def compose(mail: Mail) -> EmailMessage | None:
     Returns:
         the message, or None when there is nobody to write to or nothing to say any more.
     """
+    # Under the lock of the user, as all that ends their tokens: none is made behind its back.
     user = _reader(mail)
-    if user is None or _is_pointless(mail, user):
+    if user is None:
+        return None
+    db.session.refresh(mail, ["state"])
+    if _is_pointless(mail, user):
         return None
     values: dict[str, str] = {}
     if mail.template in mailed_tokens.LIVES:
@@ -50,9 +54,8 @@ def compose(mail: Mail) -> EmailMessage | None:
 
 
 def _reader(mail: Mail) -> User | None:
-    if mail.user_id is not None:
-        return db.session.get(User, mail.user_id)
-    return _owner_of(mail.recipient)
+    is_reader = User.email == mail.recipient if mail.user_id is None else User.id == mail.user_id
+    return db.session.scalar(select(User).where(is_reader).with_for_update(key_share=True))
 
 
 def _is_pointless(mail: Mail, user: User) -> bool:
@@ -61,12 +64,9 @@ def _is_pointless(mail: Mail, user: User) -> bool:
     if mail.template == "verify-address":
         return user.email != mail.recipient or user.email_verified_at is not None
     if mail.template == "change-address":
-        return _owner_of(mail.recipient) is not None
+        taken = select(User.id).where(User.email == mail.recipient)
+        return db.session.scalar(taken) is not None
     return False
-
-
-def _owner_of(email: str) -> User | None:
-    return db.session.scalar(select(User).where(User.email == email))
 
 
 def _app_url() -> str:

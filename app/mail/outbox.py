@@ -80,8 +80,10 @@ def may_queue(template: str, recipient: str, user_id: UUID | None) -> bool:
 
 
 def withdraw(user_id: UUID, *templates: str) -> None:
-    """Send a user's waiting mails of some kinds no more, and end the tokens of those sent."""
-    # In this order: a sender holds the mail's row until its token is stored.
+    """Send a user's waiting mails of some kinds no more, and end the tokens of those sent.
+
+    The caller holds the lock of the user's row, which whoever makes a token takes too.
+    """
     db.session.execute(
         update(Mail)
         .where(Mail.user_id == user_id, Mail.template.in_(templates), Mail.state == "waiting")
