@@ -6,9 +6,12 @@ from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cli, converters, errors, operations
+from app.accounts.address_routes import addresses
 from app.accounts.routes import accounts
+from app.accounts.second_factor_routes import second_factor
 from app.database.session import engine_options
 from app.extensions import db, jwt, migrate, redis
+from app.mail.smtp import mail_check
 from app.openapi import configure as configure_openapi
 from app.serialization import OrjsonProvider
 from app.settings import ROOT, Settings, load_settings, version
@@ -28,6 +31,8 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     app.json = OrjsonProvider(app)
     app.config.update(_flask_config(settings))
     app.extensions["settings"] = settings
+    # Of what only some servers are configured with.
+    app.extensions["health_checks"] = mail_check(settings.smtp_url)
     if settings.proxy_hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=settings.proxy_hops, x_proto=settings.proxy_hops
@@ -39,7 +44,8 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     errors.init_app(app)
     converters.init_app(app)
     operations.init_app(app, settings)
-    app.register_blueprint(accounts)
+    for blueprint in (accounts, addresses, second_factor):
+        app.register_blueprint(blueprint)
     for name in settings.products:
         app.register_blueprint(import_module(f"app.products.{name}.routes").blueprint)
     configure_openapi(app)

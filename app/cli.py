@@ -13,11 +13,13 @@ from flask.cli import with_appcontext
 from pydantic import ValidationError
 
 from app.accounts import service
+from app.accounts.cli import accounts
 from app.accounts.models import User
 from app.accounts.schemas import RegisterInput
 from app.database import purge as purging
 from app.errors import Conflict, Problem, invalid_input
 from app.extensions import db
+from app.mail.cli import mail
 from app.settings import Environment
 
 DEMO_EMAIL = "demo@example.com"
@@ -27,7 +29,7 @@ logger = structlog.get_logger(__name__)
 
 def init_app(app: APIFlask) -> None:
     """Add the commands to the app."""
-    for command in (create_admin, seed, purge):
+    for command in (create_admin, seed, purge, accounts, mail):
         app.cli.add_command(command)
 
 

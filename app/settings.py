@@ -9,6 +9,7 @@ from limits import parse_many
 from pydantic import (
     AnyUrl,
     Field,
+    NameEmail,
     PostgresDsn,
     SecretStr,
     UrlConstraints,
@@ -24,6 +25,7 @@ MIN_DATABASE_PASSWORD_CHARACTERS = 16
 PREFIX = "FIVEBOX_"
 
 RedisUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"])]
+SmtpUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["smtp", "smtps"], host_required=True)]
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -69,6 +71,22 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^/\s]+$",
         description="Where clients reach the API; the `iss` of access tokens.",
     )
+    app_url: str | None = Field(
+        None,
+        pattern=r"^https?://\S*[^\s/]$",
+        description="The app that links in mails lead to; FIVEBOX_PUBLIC_URL when not given.",
+    )
+    smtp_url: SmtpUrl | None = Field(
+        None,
+        repr=False,
+        description="smtp://user:password@host:587, always by STARTTLS, or smtps://. Without it "
+        "development shows mails in the log, and elsewhere none are sent.",
+    )
+    mail_from: NameEmail | None = Field(
+        None,
+        validate_default=True,
+        description="Sender of mails, such as `Fivebox <no-reply@example.com>`.",
+    )
     access_token_minutes: int = Field(15, ge=1, le=1440, description="Life of an access token.")
     refresh_token_days: int = Field(
         60, ge=1, le=400, description="A device that stays away longer must log in again."
@@ -80,6 +98,7 @@ class Settings(BaseSettings):
     rate_limits_enabled: bool = Field(True, description="Feature flag: limits per client.")
     rate_limit_default: str = Field("100 per 15 minutes", description="Per user, else per address.")
     rate_limit_login: str = Field("5 per 15 minutes", description="Log-in attempts per address.")
+    rate_limit_mail: str = Field("10 per hour", description="Mails asked for, per address.")
     registration_enabled: bool = Field(True, description="Feature flag: new accounts.")
     maintenance_file: Path = Field(
         Path("/run/fivebox/maintenance"),
@@ -159,11 +178,29 @@ class Settings(BaseSettings):
             )
         return url
 
-    @field_validator("public_url")
+    @field_validator("smtp_url")
     @classmethod
-    def refuse_plain_http(cls, url: str, info: ValidationInfo) -> str:
+    def refuse_half_a_login(cls, url: AnyUrl | None) -> AnyUrl | None:
+        """A user and a password go together, and a mail server has no path."""
+        if url and bool(url.username) != bool(url.password):
+            raise ValueError("needs both a user and a password, or neither")
+        if url and (url.path not in (None, "", "/") or url.query or url.fragment):
+            raise ValueError("ends after the port")
+        return url
+
+    @field_validator("mail_from")
+    @classmethod
+    def require_sender(cls, sender: NameEmail | None, info: ValidationInfo) -> NameEmail | None:
+        """Mails need a sender."""
+        if sender is None and info.data.get("smtp_url"):
+            raise ValueError(f"is needed with {PREFIX}SMTP_URL")
+        return sender
+
+    @field_validator("public_url", "app_url")
+    @classmethod
+    def refuse_plain_http(cls, url: str | None, info: ValidationInfo) -> str | None:
         """In production clients come by https."""
-        if _in_production(info) and not url.startswith("https://"):
+        if url and _in_production(info) and not url.startswith("https://"):
             raise ValueError("must begin with https:// in production")
         return url
 

@@ -33,6 +33,9 @@ def run() -> None:
 def show() -> None:
     context.configure(url="postgresql+psycopg://", dialect_name="postgresql", literal_binds=True)
     with context.begin_transaction():
+        # As TIMEOUTS; printed, so that the SQL can be run, and linted, as it stands.
+        context.execute("SET lock_timeout = '4s'")
+        context.execute("SET statement_timeout = '60s'")
         context.run_migrations()
 
 

@@ -10,6 +10,10 @@ PUBLIC = {
     ("POST", "/v1/accounts/register"),
     ("POST", "/v1/accounts/login"),
     ("POST", "/v1/accounts/refresh"),
+    ("POST", "/v1/accounts/verify-address"),
+    ("POST", "/v1/accounts/reset-password/request"),
+    ("POST", "/v1/accounts/reset-password"),
+    ("POST", "/v1/accounts/change-address"),
 }
 UNLISTED = {"/docs", "/openapi.json", "/internal/metrics", "/static/<path:filename>"}
 # One value that fits each kind of path segment.

@@ -32,6 +32,8 @@ def _login_limit() -> str:
 
 # Registration and log-in share one allowance: both tell whether an address has an account.
 limit_by_address = limiter.shared_limit(_login_limit, scope="login", key_func=client_address)
+# Per user: all that ask for the password once more share one allowance.
+limit_by_user = limiter.shared_limit(_login_limit, scope="password")
 
 
 @accounts.post("/register")
@@ -50,7 +52,11 @@ def register(data: RegisterInput) -> SessionOutput:
 @accounts.output(SessionOutput)
 @accounts.doc(responses=[401])
 def log_in(data: LoginInput) -> SessionOutput:
-    """Log a device in."""
+    """Log a device in.
+
+    The problem `second-factor-required` asks to send the same again with a `code`;
+    `second-factor-refused` tells that it was wrong.
+    """
     return service.log_in(data, request.user_agent.string)
 
 
@@ -103,7 +109,7 @@ def update_profile(data: ProfileInput) -> UserOutput:
 
 
 @accounts.post("/me/password")
-@limiter.limit(_login_limit)
+@limit_by_user
 @accounts.auth_required(auth)
 @accounts.input(PasswordInput, arg_name="data")
 @accounts.output({}, 204)

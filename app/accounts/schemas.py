@@ -41,10 +41,24 @@ class RegisterInput(Body):
     locale: Locale = "en"
 
 
+# Six digits, or a recovery code with its hyphen; spaces do no harm.
+Code = Annotated[str, StringConstraints(min_length=6, max_length=20)]
+MailedToken = Annotated[str, Field(max_length=100, description="What follows `#token=`.")]
+
+
 class LoginInput(Body):
     email: Email
     password: GivenPassword
     device_name: Name = "unnamed"
+    code: Code | None = Field(
+        None,
+        description="Of the authenticator, or a recovery code; after `second-factor-required`.",
+    )
+    last_refresh_token: Annotated[str, Field(max_length=200)] | None = Field(
+        None,
+        description="The last refresh token this device was given, even an ended one: it proves a "
+        "known device, which guesses of others at the password do not slow down.",
+    )
 
 
 class RefreshInput(Body):
@@ -62,9 +76,41 @@ class PasswordInput(Body):
     new_password: Password
 
 
+class MailedTokenInput(Body):
+    token: MailedToken
+
+
+class RequestResetInput(Body):
+    email: Email
+
+
+class ResetPasswordInput(Body):
+    token: MailedToken
+    new_password: Password
+
+
+class ChangeAddressInput(Body):
+    new_email: Email
+    password: GivenPassword
+
+
+class EnrolInput(Body):
+    password: GivenPassword
+
+
+class ConfirmFactorInput(Body):
+    code: Code
+
+
+class ProtectedInput(Body):
+    password: GivenPassword
+    code: Code
+
+
 class UserOutput(Output):
     id: UUID
     email: str
+    email_verified_at: datetime | None
     name: str
     role: Literal["user", "admin"]
     time_zone: str
@@ -97,3 +143,21 @@ class DeviceOutput(Output):
 class DevicesOutput(Output):
     items: list[DeviceOutput]
     next: str | None = Field(description="Cursor of the next page; null on the last.")
+
+
+class AcceptedOutput(Output):
+    detail: str
+
+
+class SecondFactorOutput(Output):
+    enabled: bool
+    recovery_codes_left: int
+
+
+class EnrolledOutput(Output):
+    secret: str = Field(description="Base32, to type in.")
+    uri: str = Field(description="otpauth:// URI, to show as a QR code.")
+
+
+class RecoveryCodesOutput(Output):
+    recovery_codes: list[str] = Field(description="Each serves once; shown only now.")

@@ -7,12 +7,13 @@ from flask import current_app
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from app.accounts import sessions
+from app.accounts import second_factor, sessions, throttle
 from app.accounts.models import SyncState, User
 from app.accounts.passwords import (
     hash_password,
-    is_obvious,
     needs_rehash,
+    refuse_obvious,
+    require_password,
     verify_password,
 )
 from app.accounts.schemas import (
@@ -23,9 +24,11 @@ from app.accounts.schemas import (
     SessionOutput,
     UserOutput,
 )
+from app.accounts.second_factor import SecondFactorRequired
 from app.database.session import act_as
-from app.errors import Conflict, Forbidden, Unauthorized, Unprocessable
+from app.errors import Conflict, Forbidden, Unauthorized
 from app.extensions import db
+from app.mail import outbox
 from app.operations.metrics import LOGIN_ATTEMPTS, REGISTRATIONS
 
 logger = structlog.get_logger(__name__)
@@ -44,6 +47,7 @@ def register(data: RegisterInput, user_agent: str) -> SessionOutput:
     user = create_user(data, role="user")
     tokens = sessions.open_session(user.id, data.device_name, user_agent)
     output = SessionOutput(user=UserOutput.model_validate(user), tokens=tokens)
+    outbox.queue("verify-address", user.email, user.id)
     db.session.commit()
     REGISTRATIONS.inc()
     logger.info("account registered", event_kind="security", user_id=str(output.user.id))
@@ -57,7 +61,7 @@ def create_user(data: RegisterInput, *, role: str) -> User:
         Unprocessable: the password is easy to guess.
         Conflict: the address has an account.
     """
-    _refuse_obvious("password", data.password, data.email)
+    refuse_obvious("password", data.password, data.email)
     # Before any statement: a slow hash must not hold a database connection.
     password_hash = hash_password(data.password)
     act_as(None, scope="accounts")
@@ -82,11 +86,27 @@ def create_user(data: RegisterInput, *, role: str) -> User:
 
 
 def log_in(data: LoginInput, user_agent: str) -> SessionOutput:
-    """Check a password and log a device in.
+    """Check a password, and a code if the account has a second factor; log a device in.
 
     Raises:
         Unauthorized: the address or the password is wrong; the answer does not tell which.
+        SecondFactorRequired: the password is right, and a code is needed.
+        SecondFactorRefused: the password is right, and the code is not.
+        TooManyRequests: too many attempts failed.
     """
+    attempt = throttle.Attempt.begin(data.email, _known_device(data))
+    try:
+        output = _log_in(data, user_agent)
+    except SecondFactorRequired:
+        attempt.take_back()
+        raise
+    attempt.succeed()
+    LOGIN_ATTEMPTS.labels("succeeded").inc()
+    logger.info("log-in", event_kind="login", outcome="succeeded", user_id=str(output.user.id))
+    return output
+
+
+def _log_in(data: LoginInput, user_agent: str) -> SessionOutput:
     user_id, stored = _check_password(data.email, data.password)
     rehashed = hash_password(data.password) if needs_rehash(stored) else None
     act_as(user_id)
@@ -95,14 +115,13 @@ def log_in(data: LoginInput, user_agent: str) -> SessionOutput:
     user = db.session.get(User, user_id, with_for_update={"key_share": True})
     if user is None or user.password_hash != stored:
         db.session.rollback()
-        return log_in(data, user_agent)
+        return _log_in(data, user_agent)
+    second_factor.require_code(user_id, data.code)
     if rehashed:
         user.password_hash = rehashed
     tokens = sessions.open_session(user_id, data.device_name, user_agent)
     output = SessionOutput(user=UserOutput.model_validate(user), tokens=tokens)
     db.session.commit()
-    LOGIN_ATTEMPTS.labels("succeeded").inc()
-    logger.info("log-in", event_kind="login", outcome="succeeded", user_id=str(user_id))
     return output
 
 
@@ -122,17 +141,24 @@ def change_password(user: User, device_id: UUID, data: PasswordInput) -> None:
         Unprocessable: the current password is wrong, or the new one easy to guess.
         Conflict: another device changed it at the same time.
     """
-    _refuse_obvious("new_password", data.new_password, user.email)
-    user_id, stored = user.id, user.password_hash
-    # Gives the connection back before the slow hashes.
-    db.session.commit()
-    if not verify_password(data.current_password, stored):
-        logger.warning("password change refused", event_kind="security", user_id=str(user_id))
-        raise Unprocessable("current_password", "is wrong")
+    refuse_obvious("new_password", data.new_password, user.email)
+    user_id, stored, email = user.id, user.password_hash, user.email
+    require_password(user, data.current_password, "current_password")
     if not _store_hash(user_id, stored, hash_password(data.new_password)):
         raise Conflict("The password was changed on another device.")
+    outbox.withdraw(user_id, "reset-password", "change-address")
+    outbox.queue("password-changed", email, user_id)
     sessions.revoke_all(user_id, keep=device_id)
     logger.info("password changed", event_kind="security", user_id=str(user_id))
+
+
+def _known_device(data: LoginInput) -> UUID | None:
+    if data.last_refresh_token is None:
+        return None
+    device_id = sessions.find_known_device(data.email, data.last_refresh_token)
+    # Gives the connection back before the slow hash.
+    db.session.commit()
+    return device_id
 
 
 def _check_password(email: str, password: str) -> tuple[UUID, str]:
@@ -152,11 +178,6 @@ def _check_password(email: str, password: str) -> tuple[UUID, str]:
         user_id=str(found.id) if found else None,
     )
     raise Unauthorized("The address or the password is wrong.")
-
-
-def _refuse_obvious(field: str, password: str, email: str) -> None:
-    if is_obvious(password, email):
-        raise Unprocessable(field, "is easy to guess; choose another, such as four random words")
 
 
 def _store_hash(user_id: UUID, old: str, new: str) -> bool:

@@ -12,7 +12,7 @@ import structlog
 from flask import current_app
 from sqlalchemy import ColumnElement, Tuple, func, select, tuple_, update
 
-from app.accounts.models import Device
+from app.accounts.models import Device, User
 from app.accounts.schemas import DeviceOutput, TokensOutput
 from app.accounts.tokens import (
     RefreshToken,
@@ -28,6 +28,8 @@ from app.pages import PageQuery, decode_cursor, page_of
 GRACE = timedelta(seconds=10)
 # Bounds the row; the oldest replies of a client that repeats more often serve no more.
 MAX_SIBLINGS = 5
+REUSED, REVOKED = "reuse", "revoked"
+DISTRUSTED = (REUSED, REVOKED)
 
 logger = structlog.get_logger(__name__)
 
@@ -47,6 +49,31 @@ def open_session(user_id: UUID, name: str, user_agent: str) -> TokensOutput:
         )
     )
     return _tokens(user_id, token)
+
+
+def find_known_device(email: str, text: str) -> UUID | None:
+    """Tell which device of an account a refresh token was given to, even one that has ended.
+
+    A device whose token was stolen or that the user revoked counts no more; the transaction then
+    acts in the scope "accounts".
+
+    Args:
+        email: the account's address.
+        text: what the client sent as its last refresh token.
+    """
+    token = parse_refresh_token(text)
+    if token is None:
+        return None
+    act_as(None, scope="accounts")
+    device = db.session.scalar(
+        select(Device)
+        .join(User, User.id == Device.user_id)
+        .where(Device.id == token.device_id, User.email == email)
+    )
+    if device is None or device.revoked_reason in DISTRUSTED:
+        return None
+    given = (device.refresh_hash, device.parent_hash, *device.sibling_hashes)
+    return device.id if token.digest in given else None
 
 
 def refresh(text: str) -> TokensOutput:
@@ -73,7 +100,7 @@ def refresh(text: str) -> TokensOutput:
     elif token.digest == device.parent_hash and now - device.rotated_at <= GRACE:
         device.sibling_hashes = [device.refresh_hash, *device.sibling_hashes][:MAX_SIBLINGS]
     else:
-        device.revoked_at, device.revoked_reason = now, "reuse"
+        device.revoked_at, device.revoked_reason = now, REUSED
         db.session.commit()
         logger.warning(
             "refresh token reused",
@@ -121,7 +148,7 @@ def revoke_device(user_id: UUID, device_id: UUID) -> None:
     Raises:
         NotFound: the user has no such device.
     """
-    if not _revoke(user_id, "revoked", Device.id == device_id):
+    if not _revoke(user_id, REVOKED, Device.id == device_id):
         raise NotFound("You have no such device.")
 
 

@@ -1,5 +1,7 @@
 """Who a transaction acts for: row-level security reads it from two transaction settings."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -35,8 +37,21 @@ def act_as(user_id: UUID | None, *, scope: str = "") -> None:
         _set_identity(db.session.connection())
 
 
+@contextmanager
+def in_scope(scope: str) -> Iterator[None]:
+    """Open a scope to some statements, beside what the transaction may see already."""
+    before = _identity()
+    act_as(before.user_id, scope=scope)
+    yield
+    act_as(before.user_id, scope=before.scope)
+
+
+def _identity() -> Identity:
+    return g.get("identity", Identity()) if has_app_context() else Identity()
+
+
 def _set_identity(connection: Connection) -> None:
-    identity: Identity = g.get("identity", Identity()) if has_app_context() else Identity()
+    identity = _identity()
     user_id = "" if identity.user_id is None else str(identity.user_id)
     connection.exec_driver_sql(_SET_IDENTITY, (user_id, identity.scope))
 

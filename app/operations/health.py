@@ -69,7 +69,8 @@ def health() -> Response | HealthOutput:
     The database is required; without the cache the API goes on, more slowly.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    begun = {name: _pool.submit(_run, app, check) for name, check in _CHECKS.items()}
+    wanted = {**_CHECKS, **app.extensions["health_checks"]}
+    begun = {name: _pool.submit(_run, app, check) for name, check in wanted.items()}
     deadline = time.monotonic() + TIMEOUT_SECONDS
     checks = {name: _result(name, future, deadline) for name, future in begun.items()}
     down = {name for name, check in checks.items() if check.status == "down"}

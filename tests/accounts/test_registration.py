@@ -34,7 +34,16 @@ def test_answers_hold_only_what_is_declared(client, register):
     user = client.get("/v1/accounts/me", headers=account.headers).get_json()
     devices = client.get("/v1/accounts/devices", headers=account.headers).get_json()
 
-    assert set(user) == {"id", "email", "name", "role", "time_zone", "locale", "created_at"}
+    assert set(user) == {
+        "id",
+        "email",
+        "email_verified_at",
+        "name",
+        "role",
+        "time_zone",
+        "locale",
+        "created_at",
+    }
     assert set(devices["items"][0]) == {
         "id",
         "name",

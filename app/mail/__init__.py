@@ -1,0 +1,1 @@
+"""Mails: an outbox that rows are written to, and the command that sends them."""

@@ -1,0 +1,118 @@
+"""Queueing mails, in the transaction of what causes them."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import structlog
+from flask import current_app
+from sqlalchemy import func, select, update
+
+from app.accounts import mailed_tokens
+from app.database.session import in_scope
+from app.errors import Forbidden
+from app.extensions import db
+from app.mail.letters import compose
+from app.mail.models import Mail
+from app.operations.metrics import MAILS_QUEUED
+from app.settings import Environment
+
+# A mail that could not be sent for so long says nothing of use any more.
+WORTH_SENDING = timedelta(days=1)
+# Mails of one kind to one address, or caused by one user: nobody's mailbox is to be flooded.
+MOST = 3
+MOST_WITHIN = timedelta(hours=1)
+
+logger = structlog.get_logger(__name__)
+
+
+class MailOff(Forbidden):
+    """This server has no mail server to send by."""
+
+    type = "mail-not-configured"
+
+
+def require_mail() -> None:
+    """Refuse what cannot go on without a mail.
+
+    Raises:
+        MailOff: FIVEBOX_SMTP_URL is not set, and this is not development.
+    """
+    if not _is_on():
+        raise MailOff("This server sends no mail; its operator has to set FIVEBOX_SMTP_URL.")
+
+
+def queue(template: str, recipient: str, user_id: UUID | None) -> None:
+    """Queue a mail; the caller commits. Without mail on this server nothing happens.
+
+    In development without a mail server the log shows the mail at once.
+
+    Args:
+        template: a file in app/mail/templates.
+        recipient: the address.
+        user_id: whose mail it is; None to look the address up only when it is sent.
+    """
+    if not _is_on():
+        return
+    mail = Mail(
+        template=template,
+        recipient=recipient,
+        user_id=user_id,
+        expires_at=datetime.now(UTC) + WORTH_SENDING,
+    )
+    db.session.add(mail)
+    MAILS_QUEUED.labels(template).inc()
+    if _is_shown():
+        _show(mail)
+
+
+def may_queue(template: str, recipient: str, user_id: UUID | None) -> bool:
+    """Whether one more mail of a kind may go to the address, and be caused by the user."""
+    about = Mail.recipient == recipient
+    if user_id is not None:
+        about |= Mail.user_id == user_id
+    with in_scope("accounts"):
+        recent = db.session.scalar(
+            select(func.count()).where(
+                Mail.template == template, about, Mail.created_at > func.now() - MOST_WITHIN
+            )
+        )
+    return (recent or 0) < MOST
+
+
+def withdraw(user_id: UUID, *templates: str) -> None:
+    """Send a user's waiting mails of some kinds no more, and end the tokens of those sent.
+
+    The caller holds the lock of the user's row, which whoever makes a token takes too.
+    """
+    db.session.execute(
+        update(Mail)
+        .where(Mail.user_id == user_id, Mail.template.in_(templates), Mail.state == "waiting")
+        .values(state="dropped", ended_at=func.now())
+    )
+    mailed_tokens.revoke(user_id, *templates)
+
+
+def _is_on() -> bool:
+    return current_app.extensions["settings"].smtp_url is not None or _is_shown()
+
+
+def _is_shown() -> bool:
+    settings = current_app.extensions["settings"]
+    return settings.smtp_url is None and settings.environment is Environment.DEVELOPMENT
+
+
+def _show(mail: Mail) -> None:
+    with in_scope("accounts"):
+        db.session.flush()
+        message = compose(mail)
+        mail.state, mail.ended_at = "sent" if message else "dropped", datetime.now(UTC)
+        db.session.flush()
+    if message:
+        # As a warning, so that a quiet log shows it too.
+        logger.warning(
+            "mail",
+            event_kind="mail",
+            to=str(message["To"]),
+            subject=str(message["Subject"]),
+            text=message.get_content(),
+        )

@@ -1,0 +1,167 @@
+"""A forgotten password: asked for by anybody, chosen by who reads the mail."""
+
+from statistics import median
+from time import perf_counter
+
+import pytest
+
+NEW = "some other long words"
+
+
+@pytest.fixture
+def ask(mailing):
+    client = mailing.test_client()
+    return lambda email: client.post("/v1/accounts/reset-password/request", json={"email": email})
+
+
+@pytest.fixture
+def reset(mailing):
+    def choose(token: str, password: str = NEW):
+        body = {"token": token, "new_password": password}
+        return mailing.test_client().post("/v1/accounts/reset-password", json=body)
+
+    return choose
+
+
+@pytest.fixture
+def ask_and_read(ask, send, mail_server):
+    """Ask for a mail and return its token."""
+
+    def run(email: str) -> str:
+        assert ask(email).status_code == 202
+        send()
+        return mail_server.token(email)
+
+    return run
+
+
+def test_a_new_password_is_chosen(sign_up, ask_and_read, reset, log_in, send, mail_server):
+    account = sign_up()
+
+    assert reset(ask_and_read(account.email)).status_code == 204
+
+    assert log_in(account).status_code == 401
+    assert log_in(account, NEW).status_code == 200
+    send()
+    assert mail_server.to(account.email)[-1]["Subject"] == "Your password was changed"
+
+
+def test_all_devices_are_logged_out(sign_up, ask_and_read, reset, refresh):
+    account = sign_up()
+    reset(ask_and_read(account.email))
+
+    answer = account.client.get("/v1/accounts/me", headers=account.headers)
+
+    assert answer.status_code == 401
+    assert refresh(account.tokens["refresh_token"]).status_code == 401
+
+
+def test_it_verifies_the_address(sign_up, ask_and_read, reset, log_in):
+    account = sign_up()
+    reset(ask_and_read(account.email))
+
+    assert log_in(account, NEW).get_json()["user"]["email_verified_at"] is not None
+
+
+def test_a_token_serves_once_and_its_sisters_no_more(sign_up, ask_and_read, reset):
+    account = sign_up()
+    first = ask_and_read(account.email)
+    second = ask_and_read(account.email)
+
+    assert reset(first).status_code == 422
+    assert reset(second).status_code == 204
+    assert reset(second, "yet other long words").status_code == 422
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(29, 204), (31, 422)])
+def test_it_serves_half_an_hour(sign_up, ask_and_read, reset, owner_connection, minutes, status):
+    token = ask_and_read(sign_up().email)
+    owner_connection.execute(
+        "UPDATE mailed_tokens SET expires_at = expires_at - interval '1 minute' * %s", [minutes]
+    )
+
+    assert reset(token).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("password", "fault"), [("password123", "easy to guess"), ("short", "at least 10")]
+)
+def test_a_poor_password_leaves_the_token(sign_up, ask_and_read, reset, password, fault):
+    token = ask_and_read(sign_up().email)
+
+    answer = reset(token, password)
+
+    assert answer.status_code == 422
+    assert answer.get_json()["errors"][0]["field"] == "new_password"
+    assert fault in answer.get_json()["errors"][0]["detail"]
+    assert reset(token).status_code == 204
+
+
+def test_the_answer_is_the_same_for_any_address(sign_up, ask, send, mail_server):
+    account = sign_up()
+
+    known, unknown = ask(account.email), ask("nobody@example.com")
+    result = send()
+
+    assert known.status_code == unknown.status_code == 202
+    assert known.get_json() == unknown.get_json()
+    assert list(known.headers.keys()) == list(unknown.headers.keys())
+    assert result.output.startswith("Sent 1, dropped 1,")
+    assert mail_server.to("nobody@example.com") == []
+
+
+def test_the_same_is_done_for_any_address(sign_up, ask, owner_connection):
+    account = sign_up()
+    times = {account.email: [], "nobody@example.com": []}
+
+    # By turns, so that other work on the machine slows both.
+    for _ in range(15):
+        for email, taken in times.items():
+            owner_connection.execute("DELETE FROM mails")
+            begun = perf_counter()
+            ask(email)
+            taken.append(perf_counter() - begun)
+
+    rows = owner_connection.execute("SELECT user_id, template, state FROM mails").fetchall()
+    assert rows == [(None, "reset-password", "waiting")]
+    known, unknown = (median(taken) for taken in times.values())
+    assert 0.5 < unknown / known < 2
+
+
+def test_too_many_mails_are_not_sent_and_not_told(sign_up, ask, send, mail_server):
+    account = sign_up()
+    before = len(mail_server.to(account.email))
+
+    answers = [ask(account.email) for _ in range(5)]
+    send()
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len(mail_server.to(account.email)) == before + 3
+
+
+def test_one_place_cannot_ask_for_many(make_app, mail_server):
+    client = make_app(
+        smtp_url=mail_server.url,
+        mail_from="no-reply@example.com",
+        rate_limits_enabled=True,
+        rate_limit_mail="2 per hour",
+    ).test_client()
+
+    def ask_from(address: str, n: int) -> int:
+        return client.post(
+            "/v1/accounts/reset-password/request",
+            json={"email": f"user{n}@example.com"},
+            environ_overrides={"REMOTE_ADDR": address},
+        ).status_code
+
+    assert [ask_from("2001:db8:1::1", n) for n in range(3)] == [202, 202, 429]
+    assert ask_from("2001:db8:2::1", 4) == 202
+
+
+def test_a_second_factor_stays(sign_up, ask_and_read, reset, log_in, second_factor):
+    account = sign_up()
+    second_factor(account)
+
+    reset(ask_and_read(account.email))
+
+    assert log_in(account, NEW).get_json()["type"] == "urn:fivebox:problem:second-factor-required"
