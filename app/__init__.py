@@ -7,6 +7,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cli, converters, errors, operations
 from app.accounts.routes import accounts
+from app.analytics.routes import blueprint as analytics
+from app.audit import writes
+from app.audit.routes import blueprint as audit
 from app.database.session import engine_options
 from app.extensions import db, jwt, migrate, redis
 from app.openapi import configure as configure_openapi
@@ -39,9 +42,11 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     errors.init_app(app)
     converters.init_app(app)
     operations.init_app(app, settings)
-    app.register_blueprint(accounts)
+    for blueprint in (accounts, audit, analytics):
+        app.register_blueprint(blueprint)
     for name in settings.products:
         app.register_blueprint(import_module(f"app.products.{name}.routes").blueprint)
+    writes.init_app(app)
     configure_openapi(app)
     cli.init_app(app)
     return app

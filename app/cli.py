@@ -13,8 +13,11 @@ from flask.cli import with_appcontext
 from pydantic import ValidationError
 
 from app.accounts import service
+from app.accounts.cli import accounts as account_commands
 from app.accounts.models import User
 from app.accounts.schemas import RegisterInput
+from app.audit.cli import audit as audit_commands
+from app.audit.recording import record
 from app.database import purge as purging
 from app.errors import Conflict, Problem, invalid_input
 from app.extensions import db
@@ -27,7 +30,7 @@ logger = structlog.get_logger(__name__)
 
 def init_app(app: APIFlask) -> None:
     """Add the commands to the app."""
-    for command in (create_admin, seed, purge):
+    for command in (create_admin, seed, purge, account_commands, audit_commands):
         app.cli.add_command(command)
 
 
@@ -92,5 +95,6 @@ def _create(email: str, password: str, role: str) -> User:
     except ValidationError as error:
         raise invalid_input(error) from None
     user = service.create_user(data, role=role)
+    record("account.created", user.id, role=role)
     db.session.commit()
     return user

@@ -100,7 +100,7 @@ def no_accounts(request: pytest.FixtureRequest) -> Iterator[None]:
         connection = request.getfixturevalue("servers").superuser_url
         with psycopg.connect(connection, autocommit=True) as session:
             session.execute("SET lock_timeout = '5s'")
-            session.execute("TRUNCATE users CASCADE")
+            session.execute("TRUNCATE users, audit_events CASCADE")
 
 
 @pytest.fixture

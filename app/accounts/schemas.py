@@ -62,6 +62,14 @@ class PasswordInput(Input):
     new_password: Password
 
 
+class DeletionInput(Input):
+    password: GivenPassword
+
+
+class DeletionOutput(Output):
+    purged_after: datetime = Field(description="Until then the operator can restore the account.")
+
+
 class UserOutput(Output):
     id: UUID
     email: str

@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.accounts import sessions
+from app.accounts.authentication import refuse_deleting
 from app.accounts.models import User
 from app.accounts.passwords import (
     hash_password,
@@ -23,6 +24,7 @@ from app.accounts.schemas import (
     SessionOutput,
     UserOutput,
 )
+from app.audit.recording import record
 from app.database.session import act_as
 from app.errors import Conflict, Forbidden, Unauthorized, Unprocessable
 from app.extensions import db
@@ -44,6 +46,7 @@ def register(data: RegisterInput, user_agent: str) -> SessionOutput:
     user = create_user(data, role="user")
     tokens = sessions.open_session(user.id, data.device_name, user_agent)
     output = SessionOutput(user=UserOutput.model_validate(user), tokens=tokens)
+    record("account.registered", user.id, subject=("devices", tokens.device_id))
     db.session.commit()
     REGISTRATIONS.inc()
     logger.info("account registered", event_kind="security", user_id=str(output.user.id))
@@ -84,6 +87,7 @@ def log_in(data: LoginInput, user_agent: str) -> SessionOutput:
 
     Raises:
         Unauthorized: the address or the password is wrong; the answer does not tell which.
+        AccountDeleting: the account waits for its deletion.
     """
     user_id, stored = _check_password(data.email, data.password)
     rehashed = hash_password(data.password) if needs_rehash(stored) else None
@@ -94,10 +98,15 @@ def log_in(data: LoginInput, user_agent: str) -> SessionOutput:
     if user is None or user.password_hash != stored:
         db.session.rollback()
         return log_in(data, user_agent)
+    if user.deletion_requested_at:
+        record("account.login", user_id, outcome="refused")
+        db.session.commit()
+        refuse_deleting(user_id)
     if rehashed:
         user.password_hash = rehashed
     tokens = sessions.open_session(user_id, data.device_name, user_agent)
     output = SessionOutput(user=UserOutput.model_validate(user), tokens=tokens)
+    record("account.login", user_id, subject=("devices", tokens.device_id))
     db.session.commit()
     LOGIN_ATTEMPTS.labels("succeeded").inc()
     logger.info("log-in", event_kind="login", outcome="succeeded", user_id=str(user_id))
@@ -125,10 +134,13 @@ def change_password(user: User, device_id: UUID, data: PasswordInput) -> None:
     # Gives the connection back before the slow hashes.
     db.session.commit()
     if not verify_password(data.current_password, stored):
+        record("account.password_changed", user_id, outcome="failed")
+        db.session.commit()
         logger.warning("password change refused", event_kind="security", user_id=str(user_id))
         raise Unprocessable("current_password", "is wrong")
     if not _store_hash(user_id, stored, hash_password(data.new_password)):
         raise Conflict("The password was changed on another device.")
+    record("account.password_changed", user_id)
     sessions.revoke_all(user_id, keep=device_id)
     logger.info("password changed", event_kind="security", user_id=str(user_id))
 
@@ -142,6 +154,8 @@ def _check_password(email: str, password: str) -> tuple[UUID, str]:
     db.session.commit()
     if verify_password(password, found.password_hash if found else None) and found:
         return found.id, found.password_hash
+    record("account.login", found.id if found else None, outcome="failed")
+    db.session.commit()
     LOGIN_ATTEMPTS.labels("failed").inc()
     logger.warning(
         "log-in failed",
