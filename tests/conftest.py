@@ -142,5 +142,13 @@ def register(client: FlaskClient) -> Callable[..., Account]:
 
 
 @pytest.fixture
+def admin(register: Callable[..., Account], owner_connection: psycopg.Connection) -> Account:
+    """An administrator, logged in."""
+    account = register("admin@example.com")
+    owner_connection.execute("UPDATE users SET role = 'admin' WHERE id = %s", [account.id])
+    return account
+
+
+@pytest.fixture
 def project() -> Path:
     return Path(__file__).resolve().parent.parent

@@ -10,6 +10,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED
 
 import orjson
+import structlog
 from flask import Flask, current_app
 from sqlalchemy import inspect
 from zipstream import ZipStream
@@ -28,6 +29,8 @@ from app.extensions import db
 DEVICE_COLUMNS = ("id", "name", "user_agent", "created_at", "last_seen_at", "expires_at")
 DEVICE_END = ("revoked_at", "revoked_reason")
 
+logger = structlog.get_logger(__name__)
+
 
 def export(user: User) -> Iterator[bytes]:
     """Begin a zip of all that a user has: one JSON file per table, and the files of hooks."""
@@ -41,10 +44,15 @@ def export(user: User) -> Iterator[bytes]:
 
 def _zip(parts: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[bytes]:
     archive = ZipStream(compress_type=ZIP_DEFLATED)
-    for path, content in parts:
-        archive.add(content, path)
-        yield from archive.file()
-    yield from archive.finalize()
+    try:
+        for path, content in parts:
+            archive.add(content, path)
+            yield from filter(None, archive.file())
+        yield from filter(None, archive.finalize())
+    except Exception as error:
+        # The status is sent already; the server cuts the answer off.
+        logger.error("export failed", event_kind="error", exc_info=error)
+        raise
 
 
 def _parts(reader: Reader, profile: bytes) -> Iterator[tuple[str, Iterable[bytes]]]:
