@@ -9,7 +9,7 @@ from app.settings import Environment, Settings, version
 TRACES_IN_PRODUCTION = 0.1
 KEPT_HEADERS = frozenset({"accept", "content-length", "content-type", "user-agent"})
 
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+_ADDRESS = re.compile(r"[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}")
 
 
 def init_app(settings: Settings) -> None:
@@ -30,13 +30,15 @@ def init_app(settings: Settings) -> None:
         traces_sample_rate=TRACES_IN_PRODUCTION if in_production else 0.0,
         before_send=scrub,  # type: ignore[arg-type]
         before_send_transaction=scrub,  # type: ignore[arg-type]
-        send_default_pii=False,
         include_local_variables=False,
         max_request_body_size="never",
+        # Prometheus counts the requests.
+        auto_session_tracking=False,
+        send_client_reports=False,
         # Others add log lines, statements and commands to a report.
         default_integrations=False,
         auto_enabling_integrations=False,
-        integrations=[FlaskIntegration(), DedupeIntegration(), AtexitIntegration()],
+        integrations=[FlaskIntegration("url"), DedupeIntegration(), AtexitIntegration()],
     )
 
 
