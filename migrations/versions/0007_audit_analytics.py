@@ -3,12 +3,16 @@
 Revision ID: 0007
 """
 
+from datetime import UTC, datetime, timedelta
+
 from alembic import op
 
 from migrations.ddl import analyze, own, pseudonym
 
 revision = "0007"
 down_revision = "0001"
+
+MONTHS_AHEAD = 3
 
 # Rows of months that have no partition yet go into the default one; `flask audit partitions` moves
 # them. A partition is reached through its parent only: it has no policy for the app.
@@ -102,8 +106,23 @@ GRANT SELECT (user_id, id, habit_id, date, completed, streak, created_at, delete
 """
 
 
+def partition(name: str, begin: str, end: str) -> str:
+    """SQL of a month's partition."""
+    return f"""
+    CREATE TABLE {name} PARTITION OF audit_events
+        FOR VALUES FROM ('{begin} 00:00+00') TO ('{end} 00:00+00');
+    ALTER TABLE {name} ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE {name} FORCE ROW LEVEL SECURITY;
+    """
+
+
 def upgrade() -> None:
     op.execute(AUDIT)
+    begin = datetime.now(UTC).replace(day=1).date()
+    for _ in range(1 + MONTHS_AHEAD):
+        end = (begin + timedelta(days=31)).replace(day=1)
+        op.execute(partition(begin.strftime("audit_events_%Y_%m"), f"{begin}", f"{end}"))
+        begin = end
     op.execute(ACCOUNTS)
     op.execute(own("active_days"))
     op.execute("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM fivebox_analyst")

@@ -21,7 +21,9 @@ def present() -> Month:
 
 @pytest.fixture(autouse=True)
 def without_partitions(owner_connection):
-    """The months' partitions that a test makes go with it."""
+    """Each test begins without the months' partitions; those it makes go with it."""
+    for name in partitions(owner_connection):
+        owner_connection.execute(f"DROP TABLE {name}")
     yield
     for name in partitions(owner_connection):
         owner_connection.execute(f"DROP TABLE {name}")
