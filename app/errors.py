@@ -93,6 +93,9 @@ class AccountDeleting(Unauthorized):
 
     type = "account-deleting"
 
+    def __init__(self) -> None:
+        super().__init__("This account is being deleted; ask the operator to restore it.")
+
 
 def problem_response(
     status: int,

@@ -56,7 +56,7 @@ def refuse_deleting(user_id: UUID) -> None:
         AccountDeleting: it does.
     """
     if db.session.scalar(select(User.deletion_requested_at).where(User.id == user_id)):
-        raise AccountDeleting("This account is being deleted; ask the operator to restore it.")
+        raise AccountDeleting
 
 
 @auth.get_user_roles  # type: ignore[untyped-decorator]

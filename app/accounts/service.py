@@ -8,7 +8,6 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.accounts import sessions
-from app.accounts.authentication import refuse_deleting
 from app.accounts.models import User
 from app.accounts.passwords import (
     hash_password,
@@ -26,7 +25,7 @@ from app.accounts.schemas import (
 )
 from app.audit.recording import record
 from app.database.session import act_as
-from app.errors import Conflict, Forbidden, Unauthorized, Unprocessable
+from app.errors import AccountDeleting, Conflict, Forbidden, Unauthorized, Unprocessable
 from app.extensions import db
 from app.operations.metrics import LOGIN_ATTEMPTS, REGISTRATIONS
 
@@ -101,7 +100,8 @@ def log_in(data: LoginInput, user_agent: str) -> SessionOutput:
     if user.deletion_requested_at:
         record("account.login", user_id, outcome="refused")
         db.session.commit()
-        refuse_deleting(user_id)
+        LOGIN_ATTEMPTS.labels("refused").inc()
+        raise AccountDeleting
     if rehashed:
         user.password_hash = rehashed
     tokens = sessions.open_session(user_id, data.device_name, user_agent)
