@@ -19,7 +19,8 @@ def on_export(exporter: Exporter) -> Exporter:
     """Add files to every export, as a decorator.
 
     The exporter runs while a client reads, perhaps slowly: it must hold no database connection
-    between two chunks, as `Reader.rows` does not.
+    between two chunks, as `Reader.batches` does not. There is no request any more, so what needs
+    the app's context enters it for the time of a chunk: `with reader.app.app_context()`.
     """
     exporters.append(exporter)
     return exporter

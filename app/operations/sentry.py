@@ -16,7 +16,7 @@ def init_app(settings: Settings) -> None:
     """Report unhandled errors, and in production one request in ten as a trace."""
     if settings.sentry_dsn is None:
         return
-    # Costs 10 MiB a worker, which a host without Sentry keeps.
+    # Costs some 6 MiB, which a host without Sentry keeps.
     import sentry_sdk
     from sentry_sdk.integrations.atexit import AtexitIntegration
     from sentry_sdk.integrations.dedupe import DedupeIntegration
