@@ -9,6 +9,9 @@ from app import cli, converters, errors, operations
 from app.accounts.address_routes import addresses
 from app.accounts.routes import accounts
 from app.accounts.second_factor_routes import second_factor
+from app.analytics.routes import blueprint as analytics
+from app.audit import writes
+from app.audit.routes import blueprint as audit
 from app.database.session import engine_options
 from app.extensions import db, jwt, migrate, redis
 from app.mail.smtp import mail_check
@@ -44,10 +47,11 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     errors.init_app(app)
     converters.init_app(app)
     operations.init_app(app, settings)
-    for blueprint in (accounts, addresses, second_factor):
+    for blueprint in (accounts, addresses, second_factor, audit, analytics):
         app.register_blueprint(blueprint)
     for name in settings.products:
         app.register_blueprint(import_module(f"app.products.{name}.routes").blueprint)
+    writes.init_app(app)
     configure_openapi(app)
     cli.init_app(app)
     return app

@@ -16,6 +16,8 @@ from app.accounts import service
 from app.accounts.cli import accounts
 from app.accounts.models import User
 from app.accounts.schemas import RegisterInput
+from app.audit.cli import audit
+from app.audit.recording import record
 from app.database import purge as purging
 from app.errors import Conflict, Problem, invalid_input
 from app.extensions import db
@@ -29,7 +31,7 @@ logger = structlog.get_logger(__name__)
 
 def init_app(app: APIFlask) -> None:
     """Add the commands to the app."""
-    for command in (create_admin, seed, purge, accounts, mail):
+    for command in (create_admin, seed, purge, accounts, audit, mail):
         app.cli.add_command(command)
 
 
@@ -94,5 +96,6 @@ def _create(email: str, password: str, role: str) -> User:
     except ValidationError as error:
         raise invalid_input(error) from None
     user = service.create_user(data, role=role)
+    record("account.created", user.id, role=role)
     db.session.commit()
     return user

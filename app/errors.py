@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 from apiflask import APIFlask, HTTPError
-from flask import Response, current_app, g
+from flask import Response, current_app, g, got_request_exception
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -76,6 +76,27 @@ class TooManyRequests(Problem):
 
 class Unavailable(Problem):
     status, type = 503, "unavailable"
+
+
+class FeatureOff(Problem):
+    """The operator turned the feature off."""
+
+    status, type = 403, "feature-off"
+
+
+class FeaturePaused(Problem):
+    """The operator turned the feature off for a while: what clients hold they send later."""
+
+    status, type = 503, "feature-off"
+
+
+class AccountDeleting(Unauthorized):
+    """The account waits for its deletion; nobody can log in to it."""
+
+    type = "account-deleting"
+
+    def __init__(self) -> None:
+        super().__init__("This account is being deleted; ask the operator to restore it.")
 
 
 def problem_response(
@@ -161,6 +182,8 @@ def _from_lost_database(error: DBAPIError | PoolTimeoutError) -> Response:
 
 def _from_bug(error: Exception) -> Response:
     logger.error("unhandled error", event_kind="error", exc_info=error)
+    # Flask sends it only for errors that have no handler.
+    got_request_exception.send(current_app._get_current_object(), exception=error)  # type: ignore[attr-defined]
     return problem_response(
         500, "internal-error", "Something went wrong here; the request id finds it in the logs."
     )

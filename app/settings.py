@@ -99,7 +99,19 @@ class Settings(BaseSettings):
     rate_limit_default: str = Field("100 per 15 minutes", description="Per user, else per address.")
     rate_limit_login: str = Field("5 per 15 minutes", description="Log-in attempts per address.")
     rate_limit_mail: str = Field("10 per hour", description="Mails asked for, per address.")
+    rate_limit_export: str = Field("3 per hour", description="Exports of all one's data, per user.")
     registration_enabled: bool = Field(True, description="Feature flag: new accounts.")
+    sync_enabled: bool = Field(True, description="Feature flag: delta sync; off, it answers 503.")
+    analytics_enabled: bool = Field(
+        True, description="Feature flag: figures for administrators, and days of activity."
+    )
+    deletion_days: int = Field(
+        14, ge=1, le=90, description="Days in which a deleted account can be restored."
+    )
+    audit_months: int = Field(
+        13, ge=1, le=120, description="Whole months of audit events to keep before the present one."
+    )
+    sentry_dsn: SecretStr | None = Field(None, description="Sentry's address for fault reports.")
     maintenance_file: Path = Field(
         Path("/run/fivebox/maintenance"),
         description="While this file exists the API answers 503; health still answers.",

@@ -98,7 +98,7 @@ def no_accounts(request: pytest.FixtureRequest) -> Iterator[None]:
         connection = request.getfixturevalue("servers").superuser_url
         with psycopg.connect(connection, autocommit=True) as session:
             session.execute("SET lock_timeout = '5s'")
-            session.execute("TRUNCATE users CASCADE")
+            session.execute("TRUNCATE users, audit_events CASCADE")
 
 
 @pytest.fixture
@@ -137,6 +137,14 @@ def register(client: FlaskClient) -> Callable[..., Account]:
         return Account(body["user"]["id"], email, password, body["tokens"], client)
 
     return make
+
+
+@pytest.fixture
+def admin(register: Callable[..., Account], owner_connection: psycopg.Connection) -> Account:
+    """An administrator, logged in."""
+    account = register("admin@example.com")
+    owner_connection.execute("UPDATE users SET role = 'admin' WHERE id = %s", [account.id])
+    return account
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 from uuid import UUID
 
 from apiflask import HTTPTokenAuth
-from flask import Response, g
+from flask import Response, g, request
 from sqlalchemy import bindparam, func, select
 
 from app.accounts.models import Device, User
 from app.accounts.tokens import bearer_claims
+from app.audit.recording import record
 from app.database.session import act_as
-from app.errors import Forbidden, Unauthorized
+from app.errors import AccountDeleting, Forbidden, Unauthorized
 from app.extensions import db
 
 # Every request needs it, so it is put together once.
@@ -45,9 +46,22 @@ def _load_user(_token: str) -> User | None:
     g.user_id = claims["sub"]
     act_as(UUID(g.user_id))
     g.device_id = UUID(claims["sid"])
-    return db.session.scalar(
+    user = db.session.scalar(
         _USER_OF_DEVICE, {"user_id": UUID(g.user_id), "device_id": g.device_id}
     )
+    if user is None:
+        refuse_deleting(UUID(g.user_id))
+    return user
+
+
+def refuse_deleting(user_id: UUID) -> None:
+    """Say why nobody gets in, when it is because the account waits for its deletion.
+
+    Raises:
+        AccountDeleting: it does.
+    """
+    if db.session.scalar(select(User.deletion_requested_at).where(User.id == user_id)):
+        raise AccountDeleting
 
 
 @auth.get_user_roles  # type: ignore[untyped-decorator]
@@ -58,5 +72,8 @@ def _roles(user: User) -> list[str]:
 @auth.error_handler  # type: ignore[untyped-decorator]
 def _refuse(status: int) -> Response:
     if status == Forbidden.status:
+        route = f"{request.method} {request.url_rule}"
+        record("access.refused", UUID(g.user_id), outcome="refused", route=route)
+        db.session.commit()
         raise Forbidden("Your role does not allow this.")
     raise Unauthorized("Send a valid access token: `Authorization: Bearer <token>`.")

@@ -25,6 +25,8 @@ class User(Base):
     updated_at: Mapped[datetime] = mapped_column(
         server_default=func.now(), server_onupdate=FetchedValue()
     )
+    # From then on nobody can log in; `flask accounts purge` removes the account days later.
+    deletion_requested_at: Mapped[datetime | None]
 
 
 class SyncState(Base):

@@ -19,6 +19,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from flask import current_app
 
 from app.accounts.models import User
+from app.audit.recording import record
 from app.errors import Unavailable, Unprocessable
 from app.extensions import db
 
@@ -72,6 +73,8 @@ def require_password(user: User, password: str, field: str = "password") -> None
     # Gives the connection back before the slow hash.
     db.session.commit()
     if not verify_password(password, stored):
+        record("account.password_refused", user_id, outcome="failed")
+        db.session.commit()
         logger.warning("password refused", event_kind="security", user_id=str(user_id))
         raise Unprocessable(field, "is wrong")
 

@@ -4,11 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from apiflask import APIBlueprint
-from flask import current_app, g, request
+from flask import Response, current_app, g, request
 
-from app.accounts import service, sessions
+from app.accounts import deletion, export, service, sessions
 from app.accounts.authentication import auth, current_user
 from app.accounts.schemas import (
+    DeletionInput,
+    DeletionOutput,
     DevicesOutput,
     LoginInput,
     PasswordInput,
@@ -29,6 +31,19 @@ def _login_limit() -> str:
     limit: str = current_app.extensions["settings"].rate_limit_login
     return limit
 
+
+def _export_limit() -> str:
+    limit: str = current_app.extensions["settings"].rate_limit_export
+    return limit
+
+
+ZIP_HEADERS = {"Content-Disposition": 'attachment; filename="export.zip"'}
+ZIP_RESPONSE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A zip file.",
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 # Registration and log-in share one allowance: both tell whether an address has an account.
 limit_by_address = limiter.shared_limit(_login_limit, scope="login", key_func=client_address)
@@ -106,6 +121,29 @@ def show_profile() -> UserOutput:
 def update_profile(data: ProfileInput) -> UserOutput:
     """Change your name, time zone or locale."""
     return service.update_profile(current_user(), data)
+
+
+@accounts.delete("/me")
+@limiter.limit(_login_limit)
+@accounts.auth_required(auth)
+@accounts.input(DeletionInput, arg_name="data")
+@accounts.output(DeletionOutput, 202)
+@accounts.doc(responses=[409])
+def delete_account(data: DeletionInput) -> DeletionOutput:
+    """Delete your account: all devices are logged out at once, and nobody can log in.
+
+    Some days later everything you own is removed; until then the operator can restore it.
+    """
+    return deletion.request_deletion(current_user(), data)
+
+
+@accounts.get("/export")
+@limiter.limit(_export_limit)
+@accounts.auth_required(auth)
+@accounts.doc(responses=ZIP_RESPONSE)
+def export_account() -> Response:
+    """Export all your data, as a zip with one JSON file for each kind and with your files."""
+    return Response(export.export(current_user()), mimetype="application/zip", headers=ZIP_HEADERS)
 
 
 @accounts.post("/me/password")

@@ -107,6 +107,14 @@ class ProtectedInput(Body):
     code: Code
 
 
+class DeletionInput(Body):
+    password: GivenPassword
+
+
+class DeletionOutput(Output):
+    purged_after: datetime = Field(description="Until then the operator can restore the account.")
+
+
 class UserOutput(Output):
     id: UUID
     email: str

@@ -25,8 +25,9 @@ from app.accounts.schemas import (
     UserOutput,
 )
 from app.accounts.second_factor import SecondFactorRequired
+from app.audit.recording import record
 from app.database.session import act_as
-from app.errors import Conflict, Forbidden, Unauthorized
+from app.errors import AccountDeleting, Conflict, Forbidden, Unauthorized
 from app.extensions import db
 from app.mail import outbox
 from app.operations.metrics import LOGIN_ATTEMPTS, REGISTRATIONS
@@ -48,6 +49,7 @@ def register(data: RegisterInput, user_agent: str) -> SessionOutput:
     tokens = sessions.open_session(user.id, data.device_name, user_agent)
     output = SessionOutput(user=UserOutput.model_validate(user), tokens=tokens)
     outbox.queue("verify-address", user.email, user.id)
+    record("account.registered", user.id, subject=("devices", tokens.device_id))
     db.session.commit()
     REGISTRATIONS.inc()
     logger.info("account registered", event_kind="security", user_id=str(output.user.id))
@@ -93,11 +95,12 @@ def log_in(data: LoginInput, user_agent: str) -> SessionOutput:
         SecondFactorRequired: the password is right, and a code is needed.
         SecondFactorRefused: the password is right, and the code is not.
         TooManyRequests: too many attempts failed.
+        AccountDeleting: the account waits for its deletion.
     """
     attempt = throttle.Attempt.begin(data.email, _known_device(data))
     try:
         output = _log_in(data, user_agent)
-    except SecondFactorRequired:
+    except (SecondFactorRequired, AccountDeleting):
         attempt.take_back()
         raise
     attempt.succeed()
@@ -116,11 +119,17 @@ def _log_in(data: LoginInput, user_agent: str) -> SessionOutput:
     if user is None or user.password_hash != stored:
         db.session.rollback()
         return _log_in(data, user_agent)
+    if user.deletion_requested_at:
+        record("account.login", user_id, outcome="refused")
+        db.session.commit()
+        LOGIN_ATTEMPTS.labels("refused").inc()
+        raise AccountDeleting
     second_factor.require_code(user_id, data.code)
     if rehashed:
         user.password_hash = rehashed
     tokens = sessions.open_session(user_id, data.device_name, user_agent)
     output = SessionOutput(user=UserOutput.model_validate(user), tokens=tokens)
+    record("account.login", user_id, subject=("devices", tokens.device_id))
     db.session.commit()
     return output
 
@@ -148,6 +157,7 @@ def change_password(user: User, device_id: UUID, data: PasswordInput) -> None:
         raise Conflict("The password was changed on another device.")
     outbox.withdraw(user_id, "reset-password", "change-address")
     outbox.queue("password-changed", email, user_id)
+    record("account.password_changed", user_id)
     sessions.revoke_all(user_id, keep=device_id)
     logger.info("password changed", event_kind="security", user_id=str(user_id))
 
@@ -170,6 +180,8 @@ def _check_password(email: str, password: str) -> tuple[UUID, str]:
     db.session.commit()
     if verify_password(password, found.password_hash if found else None) and found:
         return found.id, found.password_hash
+    record("account.login", found.id if found else None, outcome="failed")
+    db.session.commit()
     LOGIN_ATTEMPTS.labels("failed").inc()
     logger.warning(
         "log-in failed",

@@ -12,6 +12,7 @@ import structlog
 from flask import current_app
 from sqlalchemy import ColumnElement, Tuple, func, select, tuple_, update
 
+from app.accounts.authentication import refuse_deleting
 from app.accounts.models import Device, User
 from app.accounts.schemas import DeviceOutput, TokensOutput
 from app.accounts.tokens import (
@@ -20,6 +21,8 @@ from app.accounts.tokens import (
     new_refresh_token,
     parse_refresh_token,
 )
+from app.analytics.activity import mark_active
+from app.audit.recording import record
 from app.database.session import act_as
 from app.errors import NotFound, Unauthorized, Unprocessable
 from app.extensions import db
@@ -48,6 +51,7 @@ def open_session(user_id: UUID, name: str, user_agent: str) -> TokensOutput:
             expires_at=_expiry(),
         )
     )
+    mark_active(user_id)
     return _tokens(user_id, token)
 
 
@@ -81,6 +85,7 @@ def refresh(text: str) -> TokensOutput:
 
     Raises:
         Unauthorized: not ours, expired, revoked, or used before (which revokes its family).
+        AccountDeleting: its account waits for its deletion.
     """
     token = parse_refresh_token(text)
     if token is None:
@@ -90,6 +95,8 @@ def refresh(text: str) -> TokensOutput:
     device = db.session.get(Device, token.device_id, with_for_update=True)
     now = datetime.now(UTC)
     if device is None or device.revoked_at or device.expires_at <= now:
+        if device is not None:
+            refuse_deleting(device.user_id)
         raise Unauthorized("This device is logged out; log in again.")
     user_id = device.user_id
     act_as(user_id)
@@ -101,6 +108,9 @@ def refresh(text: str) -> TokensOutput:
         device.sibling_hashes = [device.refresh_hash, *device.sibling_hashes][:MAX_SIBLINGS]
     else:
         device.revoked_at, device.revoked_reason = now, REUSED
+        record(
+            "account.token_reused", user_id, outcome="refused", subject=("devices", token.device_id)
+        )
         db.session.commit()
         logger.warning(
             "refresh token reused",
@@ -111,6 +121,7 @@ def refresh(text: str) -> TokensOutput:
         raise Unauthorized("This refresh token was used before; the device is logged out.")
     device.refresh_hash = child.digest
     device.last_seen_at, device.expires_at = now, _expiry()
+    mark_active(user_id)
     db.session.commit()
     return _tokens(user_id, child)
 
@@ -139,7 +150,7 @@ def list_devices(user_id: UUID, current: UUID, query: PageQuery) -> dict[str, An
 
 def log_out(user_id: UUID, device_id: UUID) -> None:
     """Log the calling device out; nothing is wrong when another one has just done it."""
-    _revoke(user_id, "logged out", Device.id == device_id)
+    _revoke(user_id, "logged out", Device.id == device_id, subject=device_id)
 
 
 def revoke_device(user_id: UUID, device_id: UUID) -> None:
@@ -148,22 +159,34 @@ def revoke_device(user_id: UUID, device_id: UUID) -> None:
     Raises:
         NotFound: the user has no such device.
     """
-    if not _revoke(user_id, REVOKED, Device.id == device_id):
+    if not _revoke(user_id, REVOKED, Device.id == device_id, subject=device_id):
         raise NotFound("You have no such device.")
 
 
-def revoke_all(user_id: UUID, *, keep: UUID | None = None) -> None:
+def revoke_all(
+    user_id: UUID, *, keep: UUID | None = None, reason: str = "logged out everywhere"
+) -> None:
     """Log the user's devices out, all or all but one."""
-    _revoke(user_id, "logged out everywhere", Device.id != keep if keep else Device.id.is_not(None))
+    _revoke(user_id, reason, Device.id != keep if keep else Device.id.is_not(None))
 
 
-def _revoke(user_id: UUID, reason: str, which: ColumnElement[bool]) -> int:
+def _revoke(
+    user_id: UUID, reason: str, which: ColumnElement[bool], *, subject: UUID | None = None
+) -> int:
     revoked = db.session.execute(
         update(Device)
         .where(Device.user_id == user_id, Device.revoked_at.is_(None), which)
         .values(revoked_at=datetime.now(UTC), revoked_reason=reason)
         .returning(Device.id)
     ).all()
+    if revoked:
+        record(
+            "account.devices_revoked",
+            user_id,
+            subject=("devices", subject),
+            reason=reason,
+            count=len(revoked),
+        )
     db.session.commit()
     logger.info(
         "devices logged out", event_kind="security", user_id=str(user_id), count=len(revoked)

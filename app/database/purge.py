@@ -1,6 +1,7 @@
 """Removing what is long gone, user by user: row-level security stays in force."""
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 from sqlalchemy import delete, func, select, text
 
@@ -8,6 +9,7 @@ from app.accounts.models import Device, User
 from app.database.base import Base, OwnedRow
 from app.database.session import act_as
 from app.extensions import db
+from app.settings import ROOT
 
 DEVICE_DAYS = 90
 
@@ -34,7 +36,7 @@ def purge(days: int) -> tuple[int, int]:
         # The counter's lock keeps out writers, which could revive a row meanwhile.
         db.session.execute(text("SELECT FROM sync_state FOR UPDATE"))
         floor = 0
-        for model in _feed_models():
+        for model in owned_models():
             removed = db.session.scalars(
                 delete(model)
                 .where(model.user_id == user_id, model.deleted_at < now - timedelta(days=days))
@@ -58,8 +60,13 @@ def purge(days: int) -> tuple[int, int]:
     return rows, devices
 
 
-def _feed_models() -> list[type[OwnedRow]]:
-    # A row that others refer to goes last; their foreign keys would take them along uncounted.
+def owned_models() -> list[type[OwnedRow]]:
+    """All models of owned rows, also of products that are turned off.
+
+    A row that others refer to goes last; their foreign keys would take them along uncounted.
+    """
+    for file in (ROOT / "app" / "products").glob("*/models.py"):
+        import_module(f"app.products.{file.parent.name}.models")
     order = {table.name: n for n, table in enumerate(Base.metadata.sorted_tables)}
     models = [m for m in Base.registry.mappers if issubclass(m.class_, OwnedRow)]
     models.sort(key=lambda mapper: -order[mapper.class_.__table__.name])

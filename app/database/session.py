@@ -17,7 +17,7 @@ _SET_IDENTITY = "SELECT set_config('app.user_id', %s, true), set_config('app.sco
 
 @dataclass(frozen=True)
 class Identity:
-    """The user a transaction acts for; `scope` "accounts" also opens all account rows."""
+    """The user a transaction acts for; a `scope` opens more, as `act_as` tells."""
 
     user_id: UUID | None = None
     scope: str = ""
@@ -30,7 +30,9 @@ def act_as(user_id: UUID | None, *, scope: str = "") -> None:
 
     Args:
         user_id: the user, or None for nobody.
-        scope: "accounts" lets log-in, refresh and registration find any account; else "".
+        scope: "accounts" lets log-in, refresh and registration find any account; "admin" lets an
+            administrator read all audit events; "analytics" opens the views of that schema; else
+            "".
     """
     g.identity = Identity(user_id, scope)
     if db.session().in_transaction():

@@ -2,17 +2,30 @@
 
 from apiflask import APIFlask
 
-from app.operations import bodies, headers, health, limits, logs, maintenance, metrics
+from app.operations import (
+    bodies,
+    flags,
+    headers,
+    health,
+    limits,
+    logs,
+    maintenance,
+    metrics,
+    sentry,
+)
 from app.settings import Settings
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
     """Hook all operations into the app; the order is the order in which a request meets them."""
+    sentry.init_app(settings)
     logs.init_app(app, settings)
     metrics.init_app(app)
     headers.init_app(app, settings)
     maintenance.init_app(app, settings)
     bodies.init_app(app)
+    flags.init_app(app, settings)
     limits.init_app(app, settings)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
+    app.register_blueprint(flags.blueprint)

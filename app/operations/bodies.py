@@ -11,7 +11,7 @@ from apiflask import APIFlask
 from flask import Request, request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class JsonRequest(Request):

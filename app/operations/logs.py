@@ -109,11 +109,15 @@ def _shared() -> list[Any]:
 def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """Structlog processor: hide the values of secret-looking keys, and tokens inside texts."""
     for key, value in event.items():
-        if _SECRET_KEY.search(key):
-            event[key] = REDACTED
-        elif isinstance(value, str):
-            event[key] = _BEARER.sub(REDACTED, value)
+        event[key] = hide_secrets(key, value)
     return event
+
+
+def hide_secrets(key: str, value: Any) -> Any:
+    """The value, hidden when its key looks secret, and without tokens when it is a text."""
+    if _SECRET_KEY.search(key):
+        return REDACTED
+    return _BEARER.sub(REDACTED, value) if isinstance(value, str) else value
 
 
 def _add_service(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:

@@ -51,6 +51,7 @@ RATE_LIMIT_UNAVAILABLE = Counter(
 REGISTRATIONS = Counter("registrations_total", "Accounts registered.")
 LOGIN_ATTEMPTS = Counter("login_attempts_total", "Log-in attempts.", ["outcome"])
 MAILS_QUEUED = Counter("mails_queued_total", "Mails queued.", ["template"])
+DELETIONS = Counter("account_deletions_total", "Accounts deleted.", ["stage"])
 RECORDS_CREATED = Counter("records_created_total", "Owned rows created.", ["table"])
 
 blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)

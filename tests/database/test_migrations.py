@@ -47,6 +47,23 @@ def test_down_and_up_again(empty_database: tuple[APIFlask, psycopg.Connection]) 
         assert count(TABLES) == tables
 
 
+def test_the_audit_log_has_partitions_from_the_start(
+    empty_database: tuple[APIFlask, psycopg.Connection], servers: EmbeddedServers
+) -> None:
+    application, _connection = empty_database
+    with application.app_context():
+        upgrade()
+    url = servers.superuser_url.replace("/fivebox?", "/scratch?")
+    with psycopg.connect(url) as superuser:
+        superuser.execute(
+            "INSERT INTO audit_events (actor, kind, outcome, occurred_at) "
+            "SELECT 'nobody', 'test.made', 'failed', now() + interval '1 month' * n "
+            "FROM generate_series(0, 3) n"
+        )
+        rows = superuser.execute("SELECT count(*) FROM audit_events_default").fetchone()
+    assert rows == (0,)
+
+
 def test_hot_queries_use_their_indexes(
     register: Callable[..., Account], owner_connection: psycopg.Connection
 ) -> None:

@@ -1,0 +1,1 @@
+"""Figures for administrators and analysts: how many people use what, and never who."""
