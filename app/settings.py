@@ -88,6 +88,26 @@ class Settings(BaseSettings):
         None, description="Folder that the worker processes share for Prometheus metrics."
     )
     products: CommaList = Field(("habits",), description="Product modules to serve.")
+    content_cache_seconds: int = Field(
+        300, ge=1, le=86_400, description="Life of content in Redis; a write ends it at once."
+    )
+    content_max_age_seconds: int = Field(
+        60, ge=0, le=86_400, description="How long devices and edges use content unasked."
+    )
+    content_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$",
+        description="Upstream of content: `<url>/<collection>.json` is fetched.",
+    )
+    content_key: SecretStr | None = Field(
+        None, description="Sent to the upstream as `Authorization: Bearer <key>`."
+    )
+    content_refresh_seconds: int = Field(
+        300, ge=1, description="Age from which content is fetched again from the upstream."
+    )
+    edge_purge_urls: CommaList = Field(
+        (), description="After a write, `PURGE <url>/<collection>` is sent to each."
+    )
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level."
     )
@@ -96,7 +116,7 @@ class Settings(BaseSettings):
         1_048_576, ge=1024, description="Larger bodies are refused with 413."
     )
 
-    @field_validator("cors_origins", "products", mode="before")
+    @field_validator("cors_origins", "products", "edge_purge_urls", mode="before")
     @classmethod
     def split_list(cls, value: Any) -> Any:
         """Read a comma list such as `a, b` into a tuple."""
@@ -112,6 +132,14 @@ class Settings(BaseSettings):
             if not (ROOT / "app" / "products" / name / "routes.py").is_file():
                 raise ValueError(f"there is no product {name!r} in app/products")
         return names
+
+    @field_validator("edge_purge_urls")
+    @classmethod
+    def refuse_other_than_http(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        """Edges are asked by HTTP, most often in the private network."""
+        if not all(url.startswith(("http://", "https://")) for url in urls):
+            raise ValueError("each must begin with http:// or https://")
+        return urls
 
     @field_validator("password_pepper")
     @classmethod
@@ -132,11 +160,11 @@ class Settings(BaseSettings):
             )
         return url
 
-    @field_validator("public_url")
+    @field_validator("public_url", "content_url")
     @classmethod
-    def refuse_plain_http(cls, url: str, info: ValidationInfo) -> str:
-        """In production clients come by https."""
-        if _in_production(info) and not url.startswith("https://"):
+    def refuse_plain_http(cls, url: str | None, info: ValidationInfo) -> str | None:
+        """In production clients come by https, and so does content."""
+        if url and _in_production(info) and not url.startswith("https://"):
             raise ValueError("must begin with https:// in production")
         return url
 

@@ -17,7 +17,7 @@ _SET_IDENTITY = text(
 
 @dataclass(frozen=True)
 class Identity:
-    """The user a transaction acts for; `scope` "accounts" also opens all account rows."""
+    """The user a transaction acts for, and what else its `scope` opens."""
 
     user_id: UUID | None = None
     scope: str = ""
@@ -30,7 +30,8 @@ def act_as(user_id: UUID | None, *, scope: str = "") -> None:
 
     Args:
         user_id: the user, or None for nobody.
-        scope: "accounts" lets log-in, refresh and registration find any account; else "".
+        scope: "accounts" lets log-in, refresh and registration find any account; "content" lets
+            the transaction write public content; else "".
     """
     g.identity = Identity(user_id, scope)
     if db.session().in_transaction():

@@ -50,6 +50,17 @@ RATE_LIMIT_UNAVAILABLE = Counter(
 REGISTRATIONS = Counter("registrations_total", "Accounts registered.")
 LOGIN_ATTEMPTS = Counter("login_attempts_total", "Log-in attempts.", ["outcome"])
 RECORDS_CREATED = Counter("records_created_total", "Owned rows created.", ["table"])
+CACHE_REQUESTS = Counter(
+    "cache_requests_total",
+    "Look-ups: hit, miss, waited (another request filled it), unavailable (no Redis).",
+    ["cache", "outcome"],
+)
+CONTENT_FETCHES = Counter(
+    "content_upstream_fetches_total",
+    "Fetches of a collection: changed, unchanged, absent, failed.",
+    ["collection", "outcome"],
+)
+EDGE_PURGES = Counter("content_edge_purges_total", "Purges sent to edges: ok, failed.", ["outcome"])
 
 blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
 
