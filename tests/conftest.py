@@ -100,7 +100,8 @@ def no_accounts(request: pytest.FixtureRequest) -> Iterator[None]:
         connection = request.getfixturevalue("servers").superuser_url
         with psycopg.connect(connection, autocommit=True) as session:
             session.execute("SET lock_timeout = '5s'")
-            session.execute("TRUNCATE users CASCADE")
+            session.execute("TRUNCATE users, content_documents, content_versions CASCADE")
+            session.execute("TRUNCATE content_sources")
 
 
 @pytest.fixture
@@ -137,6 +138,20 @@ def register(client: FlaskClient) -> Callable[..., Account]:
         assert answer.status_code == 201, answer.text
         body = answer.get_json()
         return Account(body["user"]["id"], email, password, body["tokens"], client)
+
+    return make
+
+
+@pytest.fixture
+def register_admin(
+    register: Callable[..., Account], owner_connection: psycopg.Connection
+) -> Callable[..., Account]:
+    """Register an account that is an administrator's."""
+
+    def make() -> Account:
+        account = register()
+        owner_connection.execute("UPDATE users SET role = 'admin' WHERE id = %s", [account.id])
+        return account
 
     return make
 

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import orjson
 import structlog
@@ -87,7 +88,8 @@ def invalidate(collection: str) -> None:
 def _look_up(collection: str, name: str) -> tuple[str, Entry | None]:
     _tell()
     generation_key = _generation_key(collection)
-    generation, stored = redis.client.mget(generation_key, name)
+    found: list[Any] = redis.client.mget(generation_key, name)
+    generation, stored = found
     if generation is None:
         # Random: after a loss of this key no older entry may seem to be of this generation.
         redis.client.set(generation_key, secrets.token_hex(8), nx=True)

@@ -28,9 +28,7 @@ _PLAIN_LETTERS = str.maketrans({"đ": "d", "ł": "l", "ø": "o", "ð": "d", "þ"
 
 def _has_default(texts: dict[str, Any]) -> dict[str, Any]:
     if DEFAULT_LOCALE not in texts:
-        raise ValueError(
-            f"needs the locale {DEFAULT_LOCALE}, which serves where others are missing"
-        )
+        raise ValueError(f"needs the locale {DEFAULT_LOCALE}, for where another is missing")
     return texts
 
 
@@ -136,7 +134,7 @@ def locales_of(value: Any) -> Iterator[str]:
 
 def words_of(texts: Iterable[str]) -> list[str]:
     """The words of some texts as search compares them: lower case, without accents, no repeats."""
-    words = set()
+    words: set[str] = set()
     for text in texts:
         parts = unicodedata.normalize("NFKD", text.casefold())
         plain = "".join(letter for letter in parts if not unicodedata.combining(letter))

@@ -73,7 +73,7 @@ def read_document(name: str, document_id: str, ranges: Iterable[str]) -> Entry:
     return cache.fetch(name, ["document", document_id, locales], load)
 
 
-def _published(name: str) -> Select[tuple[Document]]:
+def _published(name: str) -> Select[Document]:
     now = func.now()
     return select(Document).where(
         Document.collection == name,
@@ -84,7 +84,7 @@ def _published(name: str) -> Select[tuple[Document]]:
     )
 
 
-def _page_statement(name: str, query: ContentPageQuery) -> Select[tuple[Document]]:
+def _page_statement(name: str, query: ContentPageQuery) -> Select[Document]:
     statement = _published(name)
     if query.q is not None:
         words = words_of([query.q])

@@ -134,9 +134,7 @@ def refresh(name: str, *, force: bool = False) -> Outcome:
         outcome = _draw(upstream, collection, known.get("etag"))
     except (UpstreamError, ContentFileError) as error:
         db.session.rollback()
-        logger.warning(
-            "content not fetched", event_kind="content", collection=name, error=str(error)
-        )
+        logger.warning("content not fetched", collection=name, error=str(error))
         pause = min(LEASE, upstream.refresh)
         _note(name, error=str(error)[:2000], next_fetch_at=datetime.now(UTC) + pause)
         db.session.commit()

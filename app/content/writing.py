@@ -62,10 +62,9 @@ def check(collection: ContentCollection, document_id: str, document: DocumentInp
         raise Unprocessable("data", f"is larger than {MAX_DOCUMENT_BYTES} bytes")
     if _holds_nul(values):
         raise Unprocessable("data", "must not contain the character U+0000")
-    words = words_of(data.title.root.values())
-    return Checked(
-        document_id, document.model_dump(include=_FIELDS) | {"data": values, "words": words}
-    )
+    row = document.model_dump(include=_FIELDS)
+    row |= {"data": values, "words": words_of(data.title.root.values())}
+    return Checked(document_id, row)
 
 
 def within(field: str, problem: Problem) -> Problem:

@@ -119,16 +119,18 @@ def add_check(app: Flask, name: str, check: Check) -> None:
     app.extensions.setdefault("health_checks", {})[name] = check
 
 
-def _run(app: Flask, check: Check) -> tuple[float, float | None]:
+# Milliseconds, and the age that the check told.
+Passed = tuple[float, float | None]
+
+
+def _run(app: Flask, check: Check) -> Passed:
     begun = time.perf_counter()
     with app.app_context():
         age = check()
     return round((time.perf_counter() - begun) * 1000, 1), age
 
 
-def _result(
-    name: str, future: "Future[tuple[float, float | None]]", deadline: float
-) -> CheckOutput:
+def _result(name: str, future: "Future[Passed]", deadline: float) -> CheckOutput:
     try:
         milliseconds, age = future.result(max(0.0, deadline - time.monotonic()))
     except FutureTimeoutError:

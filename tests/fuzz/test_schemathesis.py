@@ -22,10 +22,10 @@ REQUESTS_PER_ACCOUNT = 50
 
 
 class Caller:
-    """Sends cases with a valid token: some operations end theirs."""
+    """Sends cases with a valid token, of one who may do all: some operations end theirs."""
 
-    def __init__(self, register) -> None:
-        self.register = register
+    def __init__(self, register_admin) -> None:
+        self.register = register_admin
         self.sent = count()
         self.refused = True
         self.headers: dict[str, str] = {}
@@ -39,8 +39,8 @@ class Caller:
 
 
 @pytest.fixture
-def call(register) -> Caller:
-    return Caller(register)
+def call(register_admin) -> Caller:
+    return Caller(register_admin)
 
 
 def test_every_answer_is_declared(app, call, subtests):

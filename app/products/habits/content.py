@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app.content.collections import ContentCollection, ContentData, Localized, LongText
-from app.products.habits.schemas import ScheduleName, TimesPerWeek, Weekdays
+from app.products.habits.schemas import ScheduleFields
 
 
 class Source(BaseModel):
@@ -25,26 +25,14 @@ class Source(BaseModel):
         return self
 
 
-class HabitTemplate(ContentData):
+class HabitTemplate(ScheduleFields, ContentData):
     """A habit to begin with; its schedule has the fields of POST /v1/habits."""
 
     description: Localized[LongText]
     reason: Localized[LongText]
     difficulty: Literal["easy", "medium", "hard"]
     minutes: int = Field(ge=0, le=240)
-    schedule: ScheduleName
-    weekdays: Weekdays | None = None
-    times_per_week: TimesPerWeek | None = None
     sources: Annotated[list[Source], Field(min_length=1, max_length=5)]
-
-    @model_validator(mode="after")
-    def match_schedule(self) -> Self:
-        """Each schedule has its own field, as in HabitFields."""
-        if (self.schedule == "weekdays") != (self.weekdays is not None):
-            raise ValueError("weekdays goes with the schedule `weekdays`, and only with it")
-        if (self.schedule == "weekly") != (self.times_per_week is not None):
-            raise ValueError("times_per_week goes with the schedule `weekly`, and only with it")
-        return self
 
 
 collections = [
