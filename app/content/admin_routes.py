@@ -37,7 +37,7 @@ def list_documents(collection: str, query: DocumentsQuery) -> dict[str, Any]:
     return writing.list_documents(collection, query)
 
 
-@admin_content.post("/import")
+@admin_content.post("")
 @admin_content.auth_required(auth, roles=ONLY_ADMIN)
 @admin_content.input(ImportInput, arg_name="data")
 @admin_content.output(ImportOutput)
