@@ -1,11 +1,12 @@
 """A collection of every kind of field, an administrator, and a cache without leftovers."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from apiflask import APIFlask
-from flask.testing import FlaskCliRunner, FlaskClient
+from flask.testing import FlaskClient, FlaskCliRunner
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import Field
 from redis import Redis
@@ -17,12 +18,21 @@ from tests.conftest import Account
 
 ADMIN = "/v1/admin/content/recipes"
 PUBLIC = "/v1/content/recipes"
+GIVE_UP_SECONDS = 10.0
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what happens in another thread or server."""
+    deadline = time.monotonic() + GIVE_UP_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come"
+        time.sleep(0.01)
 
 
 class Recipe(ContentData):
     text: Localized[LongText] | None = None
-    steps: list[Localized[str]] = []
-    names: dict[str, Localized[str]] = {}
+    steps: list[Localized[str]] = Field(default_factory=list)
+    names: dict[str, Localized[str]] = Field(default_factory=dict)
     grams: float = Field(0, ge=0)
 
 
