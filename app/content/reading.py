@@ -136,7 +136,7 @@ def _show(
 def _entry(
     answer: dict[str, Any], locales: tuple[str, ...], used: list[str], prefix: str = ""
 ) -> Entry:
-    body = orjson.dumps(answer)
+    body = orjson.dumps(answer, option=orjson.OPT_UTC_Z)
     # Of the body: another release may show the same version in another shape.
     digest = hashlib.sha256(body).hexdigest()[:20]
     languages = ", ".join(locale for locale in locales if locale in used)

@@ -19,6 +19,7 @@ from apiflask import APIFlask
 from flask import Flask, current_app
 from sqlalchemy import false, func, or_, select, true
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.content import writing
 from app.content.collections import ContentCollection, all_collections, find_collection
@@ -101,13 +102,19 @@ def touch(name: str) -> None:
     if upstream is None or upstream.next_look.get(name, 0.0) > now:
         return
     upstream.next_look[name] = now + min(LOOK_SECONDS, upstream.refresh.total_seconds())
-    source = db.session.get(Source, name)
-    fresh = source is not None and source.next_fetch_at > datetime.now(UTC)
-    first = source is None or (source.fetched_at is None and source.error is None)
+    try:
+        source = db.session.get(Source, name)
+    except SQLAlchemyError as error:
+        # The cache may have the answer; if not, reading it will tell of the outage.
+        logger.warning("age of content not known", collection=name, exc_info=error)
+        db.session.rollback()
+        return
     # The connection goes back to the pool before any wait.
     db.session.rollback()
+    fresh = source is not None and source.next_fetch_at > datetime.now(UTC)
     if fresh:
         return
+    first = source is None or (source.fetched_at is None and source.error is None)
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     begun = _pool.submit(_refresh_in, app, name)
     if first:

@@ -9,7 +9,8 @@ from uuid import UUID
 import orjson
 from flask import current_app, request
 from pydantic import ValidationError
-from sqlalchemy import select, text
+from sqlalchemy import Text, all_, any_, cast, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.content import cache, edges
 from app.content.collections import ContentCollection, find_collection, locales_of, words_of
@@ -128,7 +129,7 @@ def drop_others(collection: ContentCollection, kept: Iterable[str]) -> int:
         Document.collection == collection.name,
         Document.origin == "upstream",
         Document.deleted_at.is_(None),
-        Document.id.not_in(list(kept)),
+        Document.id != all_(cast(list(kept), ARRAY(Text))),
     )
     rows = db.session.scalars(statement).all()
     for row in rows:
@@ -293,7 +294,9 @@ _FIELDS = {"tags", "published", "published_from", "published_until"}
 
 
 def _rows(collection: ContentCollection, ids: list[str]) -> dict[str, Document]:
-    statement = select(Document).where(Document.collection == collection.name, Document.id.in_(ids))
+    statement = select(Document).where(
+        Document.collection == collection.name, Document.id == any_(cast(ids, ARRAY(Text)))
+    )
     rows = db.session.scalars(statement, execution_options={"populate_existing": True})
     return {row.id: row for row in rows}
 

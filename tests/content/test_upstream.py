@@ -333,6 +333,16 @@ def test_who_comes_while_the_upstream_is_down_does_not_wait(far, server, broken,
     ended.set()
 
 
+def test_the_cache_answers_while_the_database_is_down(far, serve):
+    serve("Bread")
+    assert titles(far().test_client()) == ["Bread"]
+    # Nothing listens on the discard port.
+    client = far(database_url="postgresql://fivebox_app:x@127.0.0.1:9/fivebox").test_client()
+
+    assert titles(client) == ["Bread"]
+    assert client.get(f"{PUBLIC}/bread").status_code == 503
+
+
 def test_a_fault_of_ours_in_the_background_is_logged(far, serve, monkeypatch, caplog):
     serve("Bread")
     monkeypatch.setattr(drawing, "_draw", lambda *_: 1 / 0)
