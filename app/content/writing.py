@@ -294,9 +294,9 @@ _FIELDS = {"tags", "published", "published_from", "published_until"}
 
 
 def _rows(collection: ContentCollection, ids: list[str]) -> dict[str, Document]:
-    statement = select(Document).where(
-        Document.collection == collection.name, Document.id == any_(cast(ids, ARRAY(Text)))
-    )
+    # As one array: a file may have more documents than a statement may have parameters.
+    among = Document.id == any_(cast(ids, ARRAY(Text)))
+    statement = select(Document).where(Document.collection == collection.name, among)
     rows = db.session.scalars(statement, execution_options={"populate_existing": True})
     return {row.id: row for row in rows}
 

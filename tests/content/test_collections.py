@@ -17,6 +17,12 @@ def test_only_served_products_bring_collections(make_app):
     assert app.test_client().get("/v1/content/habit_templates").status_code == 404
 
 
+def test_a_product_need_not_have_content(make_app, monkeypatch):
+    monkeypatch.setattr("app.content.collections.find_spec", lambda _: None)
+
+    assert make_app().extensions["content_collections"] == {}
+
+
 def test_one_name_is_not_given_twice(make_app, monkeypatch):
     module = ModuleType("app.products.habits.content")
     module.__spec__ = sys.modules["app.products.habits.content"].__spec__

@@ -192,6 +192,12 @@ def test_seeding_is_idempotent_and_keeps_what_people_changed(
     assert client.get(f"{SEEDS}/gratitude").get_json()["tags"] == ["evening", "mind"]
 
 
+def test_a_collection_need_not_have_seeds(run):
+    result = run.invoke(args=["content", "seed"])
+
+    assert result.output == "0 documents created, 0 changed, 0 unchanged.\n"
+
+
 def test_a_faulty_seed_names_its_file(kitchen, tmp_path, monkeypatch):
     path = tmp_path / "app" / "products" / "kitchen" / "seed" / "recipes.json"
     path.parent.mkdir(parents=True)

@@ -325,12 +325,43 @@ def test_who_comes_while_the_upstream_is_down_does_not_wait(far, server, broken,
     broken("error")
     far().test_client().get(PUBLIC)
     owner_connection.execute("UPDATE content_sources SET next_fetch_at = now()")
-    ended = threading.Event()
-    server.answer = lambda handler: (ended.wait(10), send(handler, 500))
+    may_answer, answered = threading.Event(), threading.Event()
+
+    def slow(handler: BaseHTTPRequestHandler) -> None:
+        may_answer.wait(10)
+        answered.set()
+        send(handler, 500)
+
+    server.answer = slow
 
     assert titles(far().test_client()) == []
     wait_until(lambda: len(server.requests) == 2)
-    ended.set()
+    assert not answered.is_set()
+    may_answer.set()
+    assert answered.wait(10)
+
+
+def test_of_many_workers_one_fetches(far, server, serve, refresh, grow_old):
+    serve("Bread")
+    refresh()
+    grow_old()
+    apps = [far() for _ in range(5)]
+    begun = threading.Barrier(len(apps))
+    outcomes: list[str] = []
+
+    def work(app) -> None:
+        with app.app_context():
+            begun.wait(10)
+            outcomes.append(drawing.refresh("recipes"))
+
+    threads = [threading.Thread(target=work, args=[app]) for app in apps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert sorted(outcomes) == ["busy"] * 4 + ["unchanged"]
+    assert len(server.requests) == 2
 
 
 def test_the_cache_answers_while_the_database_is_down(far, serve):
