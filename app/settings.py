@@ -133,6 +133,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"there is no product {name!r} in app/products")
         return names
 
+    @field_validator("content_key")
+    @classmethod
+    def refuse_what_no_header_holds(cls, key: SecretStr | None) -> SecretStr | None:
+        """A faulty header would be an error at the first fetch, with the key in its text."""
+        text = key.get_secret_value() if key else ""
+        if not (text.isascii() and text.isprintable() and " " not in text):
+            raise ValueError("must be of printable ASCII characters, without spaces")
+        return key
+
     @field_validator("edge_purge_urls")
     @classmethod
     def refuse_other_than_http(cls, urls: tuple[str, ...]) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ class Upstream:
     """An upstream, as the settings name it."""
 
     url: str
-    key: str | None
+    key: str | None = field(repr=False)
     refresh: timedelta
     http: urllib3.PoolManager
     next_look: dict[str, float] = field(default_factory=dict)

@@ -56,6 +56,8 @@ def test_words_are_compared_plainly(text, words):
         ({"FIVEBOX_CONTENT_URL": "https://key@content.example"}, "FIVEBOX_CONTENT_URL"),
         ({"FIVEBOX_CONTENT_URL": "https://content.example/?key=1"}, "FIVEBOX_CONTENT_URL"),
         ({"FIVEBOX_EDGE_PURGE_URLS": "http://a, b"}, "FIVEBOX_EDGE_PURGE_URLS"),
+        ({"FIVEBOX_CONTENT_KEY": "two words"}, "FIVEBOX_CONTENT_KEY"),
+        ({"FIVEBOX_CONTENT_KEY": "line\n"}, "FIVEBOX_CONTENT_KEY"),
         ({"FIVEBOX_CONTENT_REFRESH_SECONDS": "0"}, "FIVEBOX_CONTENT_REFRESH_SECONDS"),
     ],
 )
