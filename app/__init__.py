@@ -5,7 +5,7 @@ from importlib import import_module
 from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, converters, errors, operations
+from app import cli, content, converters, errors, operations
 from app.accounts.address_routes import addresses
 from app.accounts.routes import accounts
 from app.accounts.second_factor_routes import second_factor
@@ -14,7 +14,7 @@ from app.audit import writes
 from app.audit.routes import blueprint as audit
 from app.database.session import engine_options
 from app.extensions import db, jwt, migrate, redis
-from app.mail.smtp import mail_check
+from app.mail import smtp
 from app.openapi import configure as configure_openapi
 from app.serialization import OrjsonProvider
 from app.settings import ROOT, Settings, load_settings, version
@@ -34,8 +34,6 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     app.json = OrjsonProvider(app)
     app.config.update(_flask_config(settings))
     app.extensions["settings"] = settings
-    # Of what only some servers are configured with.
-    app.extensions["health_checks"] = mail_check(settings.smtp_url)
     if settings.proxy_hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=settings.proxy_hops, x_proto=settings.proxy_hops
@@ -49,6 +47,8 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     operations.init_app(app, settings)
     for blueprint in (accounts, addresses, second_factor, audit, analytics):
         app.register_blueprint(blueprint)
+    content.init_app(app, settings)
+    smtp.init_app(app, settings)
     for name in settings.products:
         app.register_blueprint(import_module(f"app.products.{name}.routes").blueprint)
     writes.init_app(app)

@@ -18,6 +18,7 @@ from app.accounts.models import User
 from app.accounts.schemas import RegisterInput
 from app.audit.cli import audit
 from app.audit.recording import record
+from app.content.seeds import load_seeds
 from app.database import purge as purging
 from app.errors import Conflict, Problem, invalid_input
 from app.extensions import db
@@ -56,11 +57,17 @@ def create_admin(email: str) -> None:
 @click.command()
 @with_appcontext
 def seed() -> None:
-    """Make the account demo@example.com with the products' example data, once; in development."""
+    """Make the account demo@example.com with the products' example data, once; in development.
+
+    The products' content comes too; elsewhere that is `flask content seed`.
+    """
     settings = current_app.extensions["settings"]
     if settings.environment is not Environment.DEVELOPMENT:
         click.echo("Nothing to seed: example data is for development only.")
         return
+    counts = load_seeds()
+    if counts.created or counts.changed:
+        click.echo(f"{counts.created + counts.changed} documents of content are in.")
     password = secrets.token_urlsafe(12)
     try:
         user = _create(DEMO_EMAIL, password, "user")
@@ -69,7 +76,9 @@ def seed() -> None:
         return
     for name in settings.products:
         module = f"app.products.{name}.seed"
-        if find_spec(module):
+        spec = find_spec(module)
+        # A folder that holds only the content's files has no origin.
+        if spec and spec.origin:
             import_module(module).seed(user)
     db.session.commit()
     click.echo(f"Example data is in; log in as {DEMO_EMAIL} with the password {password}")

@@ -34,7 +34,32 @@ class DayConverter(BaseConverter):
         return day
 
 
+class CollectionConverter(BaseConverter):
+    """The name of a content collection."""
+
+    regex = "[a-z][a-z0-9_]{0,49}"
+
+
+class SlugConverter(BaseConverter):
+    """The id of a content document, as `app.content.schemas.Slug`."""
+
+    regex = "[a-z0-9][a-z0-9-]{0,99}"
+
+
+class VersionConverter(BaseConverter):
+    """The number of a version."""
+
+    regex = "[1-9][0-9]{0,8}"
+
+    def to_python(self, value: str) -> int:
+        """Read the number."""
+        return int(value)
+
+
 def init_app(app: Flask) -> None:
-    """Let routes use `<row_id:…>` and `<day:…>`."""
+    """Let routes use these kinds by name, such as `<row_id:…>`."""
     app.url_map.converters["row_id"] = RowIdConverter
     app.url_map.converters["day"] = DayConverter
+    app.url_map.converters["collection"] = CollectionConverter
+    app.url_map.converters["slug"] = SlugConverter
+    app.url_map.converters["version"] = VersionConverter

@@ -1,20 +1,26 @@
 """Conditional requests (RFC 9110, section 13) on rows: the ETag is the revision."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from flask import Response, has_request_context, make_response, request
 from pydantic import BaseModel
 
-from app.database.base import OwnedRow
 from app.errors import PreconditionFailed
 
 
-def etag_of(row: OwnedRow) -> str:
+class Revised(Protocol):
+    """A row whose `rev` changes whenever it does."""
+
+    @property
+    def rev(self) -> int: ...
+
+
+def etag_of(row: Revised) -> str:
     """The row's revision, without quotes."""
     return str(row.rev)
 
 
-def require_match(row: OwnedRow | None, schema: type[BaseModel]) -> None:
+def require_match(row: Revised | None, schema: type[BaseModel]) -> None:
     """Compare the request's If-Match and If-None-Match with a row.
 
     A weak ETag will do: a proxy that compresses weakens it, and a revision is of the content.
@@ -41,7 +47,7 @@ def require_match(row: OwnedRow | None, schema: type[BaseModel]) -> None:
         raise PreconditionFailed("The row has changed since you read it.", current=current)
 
 
-def row_response(row: OwnedRow, schema: type[BaseModel], status: int = 200) -> Response:
+def row_response(row: Revised, schema: type[BaseModel], status: int = 200) -> Response:
     """Answer a row with its ETag; 304 without a body when If-None-Match has it."""
     body: dict[str, Any] = schema.model_validate(row).model_dump(mode="json")
     response = make_response(body, status)

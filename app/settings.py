@@ -121,6 +121,26 @@ class Settings(BaseSettings):
         None, description="Folder that the worker processes share for Prometheus metrics."
     )
     products: CommaList = Field(("habits",), description="Product modules to serve.")
+    content_cache_seconds: int = Field(
+        300, ge=1, le=86_400, description="Life of content in Redis; a write ends it at once."
+    )
+    content_max_age_seconds: int = Field(
+        60, ge=0, le=86_400, description="How long devices and edges use content unasked."
+    )
+    content_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$",
+        description="Upstream of content: `<url>/<collection>.json` is fetched.",
+    )
+    content_key: SecretStr | None = Field(
+        None, description="Sent to the upstream as `Authorization: Bearer <key>`."
+    )
+    content_refresh_seconds: int = Field(
+        300, ge=1, description="Age from which content is fetched again from the upstream."
+    )
+    edge_purge_urls: CommaList = Field(
+        (), description="After a write, `PURGE <url>/<collection>` is sent to each."
+    )
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level."
     )
@@ -129,7 +149,7 @@ class Settings(BaseSettings):
         1_048_576, ge=1024, description="Larger bodies are refused with 413."
     )
 
-    @field_validator("cors_origins", "products", mode="before")
+    @field_validator("cors_origins", "products", "edge_purge_urls", mode="before")
     @classmethod
     def split_list(cls, value: Any) -> Any:
         """Read a comma list such as `a, b` into a tuple."""
@@ -171,6 +191,23 @@ class Settings(BaseSettings):
                 raise ValueError(f"there is no product {name!r} in app/products")
         return names
 
+    @field_validator("content_key")
+    @classmethod
+    def refuse_what_no_header_holds(cls, key: SecretStr | None) -> SecretStr | None:
+        """A faulty header would be an error at the first fetch, with the key in its text."""
+        text = key.get_secret_value() if key else ""
+        if not (text.isascii() and text.isprintable() and " " not in text):
+            raise ValueError("must be of printable ASCII characters, without spaces")
+        return key
+
+    @field_validator("edge_purge_urls")
+    @classmethod
+    def refuse_other_than_http(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        """Edges are asked by HTTP, most often in the private network."""
+        if not all(url.startswith(("http://", "https://")) for url in urls):
+            raise ValueError("each must begin with http:// or https://")
+        return urls
+
     @field_validator("password_pepper")
     @classmethod
     def refuse_same_secret(cls, pepper: SecretStr, info: ValidationInfo) -> SecretStr:
@@ -208,10 +245,10 @@ class Settings(BaseSettings):
             raise ValueError(f"is needed with {PREFIX}SMTP_URL")
         return sender
 
-    @field_validator("public_url", "app_url")
+    @field_validator("public_url", "app_url", "content_url")
     @classmethod
     def refuse_plain_http(cls, url: str | None, info: ValidationInfo) -> str | None:
-        """In production clients come by https."""
+        """In production clients come by https, and so does content."""
         if url and _in_production(info) and not url.startswith("https://"):
             raise ValueError("must begin with https:// in production")
         return url

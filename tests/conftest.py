@@ -98,7 +98,10 @@ def no_accounts(request: pytest.FixtureRequest) -> Iterator[None]:
         connection = request.getfixturevalue("servers").superuser_url
         with psycopg.connect(connection, autocommit=True) as session:
             session.execute("SET lock_timeout = '5s'")
-            session.execute("TRUNCATE users, audit_events CASCADE")
+            session.execute(
+                "TRUNCATE users, audit_events, content_documents, content_versions, "
+                "content_sources CASCADE"
+            )
 
 
 @pytest.fixture
@@ -140,11 +143,23 @@ def register(client: FlaskClient) -> Callable[..., Account]:
 
 
 @pytest.fixture
-def admin(register: Callable[..., Account], owner_connection: psycopg.Connection) -> Account:
+def register_admin(
+    register: Callable[..., Account], owner_connection: psycopg.Connection
+) -> Callable[..., Account]:
+    """Register an account that is an administrator's."""
+
+    def make(email: str | None = None) -> Account:
+        account = register(email)
+        owner_connection.execute("UPDATE users SET role = 'admin' WHERE id = %s", [account.id])
+        return account
+
+    return make
+
+
+@pytest.fixture
+def admin(register_admin: Callable[..., Account]) -> Account:
     """An administrator, logged in."""
-    account = register("admin@example.com")
-    owner_connection.execute("UPDATE users SET role = 'admin' WHERE id = %s", [account.id])
-    return account
+    return register_admin("admin@example.com")
 
 
 @pytest.fixture

@@ -14,12 +14,17 @@ PUBLIC = {
     ("POST", "/v1/accounts/reset-password/request"),
     ("POST", "/v1/accounts/reset-password"),
     ("POST", "/v1/accounts/change-address"),
+    ("GET", "/v1/content/<collection:collection>"),
+    ("GET", "/v1/content/<collection:collection>/<slug:document_id>"),
 }
 UNLISTED = {"/docs", "/openapi.json", "/internal/metrics", "/static/<path:filename>"}
 # One value that fits each kind of path segment.
 SEGMENTS = {
     "row_id": "a-row",
     "day": "2026-01-31",
+    "collection": "habit_templates",
+    "slug": "a-document",
+    "version": "1",
     "uuid": "7f3b7d1e-52f4-4c43-8a3a-111111111111",
 }
 METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
@@ -109,6 +114,18 @@ def test_a_token_that_is_not_ours_opens_nothing(client, api_routes):
             assert_problem(answer, 401, (route, value))
 
 
+def test_only_administrators_pass_where_the_path_says_so(register, api_routes):
+    account = register()
+    admin_routes = [route for route in api_routes if route.rule.startswith("/v1/admin/")]
+    for route in admin_routes:
+        answer = account.client.open(
+            route.path, method=route.method, json={}, headers=account.headers
+        )
+        assert_problem(answer, 403, route)
+
+    assert admin_routes
+
+
 def test_every_route_is_in_the_document_or_on_the_list(routes, declared):
     hidden = {
         route.rule for route in routes if (route.method, route.documented_path) not in declared
@@ -117,8 +134,8 @@ def test_every_route_is_in_the_document_or_on_the_list(routes, declared):
     assert hidden == UNLISTED
 
 
-def test_malformed_json_is_a_problem(register, api_routes, with_body):
-    account = register()
+def test_malformed_json_is_a_problem(register_admin, api_routes, with_body):
+    account = register_admin()
     sent = 0
     for route in api_routes:
         if (route.method, route.documented_path) not in with_body:
@@ -137,8 +154,8 @@ def test_malformed_json_is_a_problem(register, api_routes, with_body):
     assert sent
 
 
-def test_json_of_another_shape_is_a_problem(register, api_routes, with_body):
-    account = register()
+def test_json_of_another_shape_is_a_problem(register_admin, api_routes, with_body):
+    account = register_admin()
     for route in api_routes:
         if (route.method, route.documented_path) not in with_body:
             continue
@@ -158,8 +175,8 @@ def test_json_of_another_shape_is_a_problem(register, api_routes, with_body):
     "content_type",
     ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""],
 )
-def test_a_body_of_another_type_is_refused(register, api_routes, content_type):
-    account = register()
+def test_a_body_of_another_type_is_refused(register_admin, api_routes, content_type):
+    account = register_admin()
     for route in api_routes:
         if route.method not in METHODS_WITH_BODY:
             continue
@@ -172,8 +189,8 @@ def test_a_body_of_another_type_is_refused(register, api_routes, content_type):
         assert_problem(answer, 415, route)
 
 
-def test_a_huge_body_is_refused(register, api_routes, with_body, settings):
-    account = register()
+def test_a_huge_body_is_refused(register_admin, api_routes, with_body, settings):
+    account = register_admin()
     body = b'{"name": "' + b"a" * settings.max_body_bytes + b'"}'
     for route in api_routes:
         if (route.method, route.documented_path) not in with_body:

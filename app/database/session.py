@@ -31,8 +31,8 @@ def act_as(user_id: UUID | None, *, scope: str = "") -> None:
     Args:
         user_id: the user, or None for nobody.
         scope: "accounts" lets log-in, refresh and registration find any account; "admin" lets an
-            administrator read all audit events; "analytics" opens the views of that schema; else
-            "".
+            administrator read all audit events; "analytics" opens the views of that schema;
+            "content" lets it write public content; else "".
     """
     g.identity = Identity(user_id, scope)
     if db.session().in_transaction():

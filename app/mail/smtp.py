@@ -6,7 +6,11 @@ import time
 from types import TracebackType
 from urllib.parse import unquote
 
+from flask import Flask
 from pydantic import AnyUrl
+
+from app.operations.health import add_check
+from app.settings import Settings
 
 PORTS = {"smtp": 587, "smtps": 465}
 # For each step of the dialogue.
@@ -102,6 +106,7 @@ def reason(error: Exception) -> str:
     return type(error).__name__
 
 
-def mail_check(url: AnyUrl | None) -> dict[str, Check]:
-    """The health check of a server's mail: none when it is not configured."""
-    return {"mail": Check(url)} if url else {}
+def init_app(app: Flask, settings: Settings) -> None:
+    """Check the mail server in the health of a server that has one."""
+    if settings.smtp_url:
+        add_check(app, "mail", Check(settings.smtp_url))

@@ -36,6 +36,15 @@ class CheckOutput(Output):
     status: Literal["up", "down"]
     responseTime: float = Field(description="Milliseconds.")  # noqa: N815 - as monitors read it
     error: str | None = None
+    age: float | None = Field(None, description="Seconds since what it gives was confirmed.")
+
+
+class CheckFailed(Exception):
+    """A dependency that is down while what it gave last, `age` seconds ago, still serves."""
+
+    def __init__(self, age: float | None) -> None:
+        super().__init__("down")
+        self.age = age
 
 
 class HealthOutput(Output):
@@ -69,8 +78,8 @@ def health() -> Response | HealthOutput:
     The database is required; without the cache the API goes on, more slowly.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    wanted = {**_CHECKS, **app.extensions["health_checks"]}
-    begun = {name: _pool.submit(_run, app, check) for name, check in wanted.items()}
+    known = _CHECKS | app.extensions.get("health_checks", {})
+    begun = {name: _pool.submit(_run, app, check) for name, check in known.items()}
     deadline = time.monotonic() + TIMEOUT_SECONDS
     checks = {name: _result(name, future, deadline) for name, future in begun.items()}
     down = {name for name, check in checks.items() if check.status == "down"}
@@ -95,23 +104,40 @@ def _check_cache() -> None:
     redis.client.ping()
 
 
-_CHECKS: dict[str, Callable[[], None]] = {"database": _check_database, "cache": _check_cache}
+Check = Callable[[], float | None]
+_CHECKS: dict[str, Check] = {"database": _check_database, "cache": _check_cache}
 
 
-def _run(app: Flask, check: Callable[[], None]) -> float:
+def add_check(app: Flask, name: str, check: Check) -> None:
+    """Show one more dependency, which is not required.
+
+    Args:
+        app: the application that has it.
+        name: its key in `checks`.
+        check: raises when it is down; may return the age, in seconds, of what it gives.
+    """
+    app.extensions.setdefault("health_checks", {})[name] = check
+
+
+# Milliseconds, and the age that the check told.
+Passed = tuple[float, float | None]
+
+
+def _run(app: Flask, check: Check) -> Passed:
     begun = time.perf_counter()
     with app.app_context():
-        check()
-    return round((time.perf_counter() - begun) * 1000, 1)
+        age = check()
+    return round((time.perf_counter() - begun) * 1000, 1), age
 
 
-def _result(name: str, future: "Future[float]", deadline: float) -> CheckOutput:
+def _result(name: str, future: "Future[Passed]", deadline: float) -> CheckOutput:
     try:
-        milliseconds = future.result(max(0.0, deadline - time.monotonic()))
+        milliseconds, age = future.result(max(0.0, deadline - time.monotonic()))
     except FutureTimeoutError:
         return CheckOutput(status="down", responseTime=TIMEOUT_SECONDS * 1000, error="no answer")
     except Exception as error:
         # The text may hold addresses and names: it is for the log only.
         logger.warning("health check failed", event_kind="health", check=name, exc_info=error)
-        return CheckOutput(status="down", responseTime=0, error=type(error).__name__)
-    return CheckOutput(status="up", responseTime=milliseconds)
+        age = error.age if isinstance(error, CheckFailed) else None
+        return CheckOutput(status="down", responseTime=0, error=type(error).__name__, age=age)
+    return CheckOutput(status="up", responseTime=milliseconds, age=age)

@@ -53,6 +53,17 @@ LOGIN_ATTEMPTS = Counter("login_attempts_total", "Log-in attempts.", ["outcome"]
 MAILS_QUEUED = Counter("mails_queued_total", "Mails queued.", ["template"])
 DELETIONS = Counter("account_deletions_total", "Accounts deleted.", ["stage"])
 RECORDS_CREATED = Counter("records_created_total", "Owned rows created.", ["table"])
+CACHE_REQUESTS = Counter(
+    "cache_requests_total",
+    "Look-ups: hit, miss, waited (another request filled it), unavailable (no Redis).",
+    ["cache", "outcome"],
+)
+CONTENT_FETCHES = Counter(
+    "content_upstream_fetches_total",
+    "Fetches of a collection: changed, unchanged, absent, failed.",
+    ["collection", "outcome"],
+)
+EDGE_PURGES = Counter("content_edge_purges_total", "Purges sent to edges: ok, failed.", ["outcome"])
 
 blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
 

@@ -22,10 +22,10 @@ REQUESTS_PER_ACCOUNT = 50
 
 
 class Caller:
-    """Sends cases with a valid token: some operations end theirs."""
+    """Sends cases with a valid token, of one who may do all: some operations end theirs."""
 
-    def __init__(self, register) -> None:
-        self.register = register
+    def __init__(self, register_admin) -> None:
+        self.register = register_admin
         self.sent = count()
         self.refused = True
         self.headers: dict[str, str] = {}
@@ -39,14 +39,9 @@ class Caller:
 
 
 @pytest.fixture
-def call(register, owner_connection) -> Caller:
-    def make():
-        account = register()
-        # An administrator gets everywhere a user does, and to the endpoints of administrators.
-        owner_connection.execute("UPDATE users SET role = 'admin' WHERE id = %s", [account.id])
-        return account
-
-    return Caller(make)
+def call(register_admin) -> Caller:
+    # An administrator gets everywhere a user does, and to the endpoints of administrators.
+    return Caller(register_admin)
 
 
 def test_every_answer_is_declared(make_app, call, subtests):

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from app.pages import PageQuery
 from app.schemas import Body, Day, Input, Output, RowId
@@ -21,16 +21,12 @@ Weekdays = Annotated[
 TimesPerWeek = Annotated[int, Field(ge=1, le=7)]
 
 
-class HabitFields(Body):
-    """A whole habit; `weekdays` and `times_per_week` go with the schedule of that name."""
+class ScheduleFields(BaseModel):
+    """When a habit is due; `weekdays` and `times_per_week` go with the schedule of that name."""
 
-    name: Name
-    description: LongText = ""
     schedule: ScheduleName = "daily"
     weekdays: Weekdays | None = None
     times_per_week: TimesPerWeek | None = None
-    start_date: Day
-    active: bool = True
 
     @model_validator(mode="after")
     def match_schedule(self) -> Self:
@@ -40,6 +36,15 @@ class HabitFields(Body):
         if (self.schedule == "weekly") != (self.times_per_week is not None):
             raise ValueError("times_per_week goes with the schedule `weekly`, and only with it")
         return self
+
+
+class HabitFields(ScheduleFields, Body):
+    """A whole habit."""
+
+    name: Name
+    description: LongText = ""
+    start_date: Day
+    active: bool = True
 
 
 class HabitInput(HabitFields):

@@ -1,0 +1,40 @@
+"""Telling the edges' caches that a collection changed: best effort, and nobody waits for it."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+import urllib3
+from flask import current_app
+
+from app.operations.metrics import EDGE_PURGES
+
+TIMEOUT_SECONDS = 1.0
+
+logger = structlog.get_logger(__name__)
+_pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="purge")
+_http = urllib3.PoolManager(
+    timeout=urllib3.Timeout(total=TIMEOUT_SECONDS), retries=False, maxsize=4
+)
+
+
+def purge(collection: str) -> None:
+    """Send `PURGE <url>/<collection>` to each edge of the settings.
+
+    A process that ends sends what is waiting first. An edge that does not hear of it serves what
+    it has until its max-age ends.
+    """
+    for edge in current_app.extensions["settings"].edge_purge_urls:
+        _pool.submit(_send, edge, collection)
+
+
+def _send(edge: str, collection: str) -> None:
+    try:
+        answer = _http.request("PURGE", f"{edge.rstrip('/')}/{collection}", redirect=False)
+    except urllib3.exceptions.HTTPError as error:
+        logger.warning("edge not purged", edge=edge, collection=collection, exc_info=error)
+    else:
+        if answer.status < 300:
+            EDGE_PURGES.labels("ok").inc()
+            return
+        logger.warning("edge not purged", edge=edge, collection=collection, status=answer.status)
+    EDGE_PURGES.labels("failed").inc()
