@@ -5,7 +5,7 @@ from importlib import import_module
 from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, converters, errors, operations
+from app import cli, converters, errors, files, operations
 from app.accounts.routes import accounts
 from app.database.session import engine_options
 from app.extensions import db, jwt, migrate, redis
@@ -40,6 +40,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     converters.init_app(app)
     operations.init_app(app, settings)
     app.register_blueprint(accounts)
+    files.init_app(app, settings)
     for name in settings.products:
         app.register_blueprint(import_module(f"app.products.{name}.routes").blueprint)
     configure_openapi(app)

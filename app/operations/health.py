@@ -14,6 +14,7 @@ from pydantic import Field
 from sqlalchemy import text
 
 from app.extensions import db, limiter, redis
+from app.files.storage import current_storage
 from app.schemas import Output
 from app.settings import version
 
@@ -66,7 +67,8 @@ def live() -> LiveOutput:
 def health() -> Response | HealthOutput:
     """Check the dependencies; 503 when a required one is down.
 
-    The database is required; without the cache the API goes on, more slowly.
+    The database is required; without the cache the API goes on, more slowly, and without the
+    storage all but the files.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     begun = {name: _pool.submit(_run, app, check) for name, check in _CHECKS.items()}
@@ -94,7 +96,15 @@ def _check_cache() -> None:
     redis.client.ping()
 
 
-_CHECKS: dict[str, Callable[[], None]] = {"database": _check_database, "cache": _check_cache}
+def _check_storage() -> None:
+    current_storage().check()
+
+
+_CHECKS: dict[str, Callable[[], None]] = {
+    "database": _check_database,
+    "cache": _check_cache,
+    "storage": _check_storage,
+}
 
 
 def _run(app: Flask, check: Callable[[], None]) -> float:

@@ -50,6 +50,7 @@ RATE_LIMIT_UNAVAILABLE = Counter(
 REGISTRATIONS = Counter("registrations_total", "Accounts registered.")
 LOGIN_ATTEMPTS = Counter("login_attempts_total", "Log-in attempts.", ["outcome"])
 RECORDS_CREATED = Counter("records_created_total", "Owned rows created.", ["table"])
+FILE_BYTES = Counter("file_bytes_total", "Bytes of users' files.", ["change"])
 
 blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
 
