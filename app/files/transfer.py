@@ -7,7 +7,7 @@ import structlog
 from flask import Response, current_app, request
 
 from app.database.session import act_as
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, NotFound, Unprocessable
 from app.extensions import db
 from app.files.delivery import deliver
 from app.files.links import LinkQuery, require_link
@@ -33,8 +33,11 @@ def receive(file_id: str, query: LinkQuery) -> None:
     storage, file = _open_link("PUT", file_id, query)
     if file.state == "stored":
         raise Conflict("The file is stored already.")
-    # Instead of the limit of JSON bodies; a longer one is refused before it is read.
-    request.max_content_length = file.size
+    length = request.content_length
+    if length is not None and length != file.size:
+        raise Unprocessable("size", f"{file.size} bytes were declared, the request has {length}")
+    # The limit is for JSON bodies; one that tells no length is read as far as declared.
+    request.max_content_length = None
     storage.write(file.upload_key, verify(_read(request.stream), file))
 
 

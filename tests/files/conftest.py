@@ -178,7 +178,7 @@ def _serve(environment: dict[str, str], **changes: Any) -> Iterator[Served]:
         "portrait", frozenset({"image/png", "image/jpeg", "image/webp"}), PORTRAIT_BYTES
     )
     server = make_server("127.0.0.1", 0, app, threaded=True, fd=listening.fileno())
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield Served(app, url)
     server.shutdown()
