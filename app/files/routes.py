@@ -10,7 +10,14 @@ from app.accounts.authentication import auth, current_user
 from app.etags import etag_of, row_response
 from app.files import service, transfer
 from app.files.links import LinkQuery
-from app.files.schemas import FileInput, FileOutput, FilesOutput, FilesQuery, NewFileOutput
+from app.files.schemas import (
+    FileInput,
+    FileOutput,
+    FilesOutput,
+    FilesQuery,
+    NewFileOutput,
+    SignedRequestOutput,
+)
 from app.files.storage.local import UPLOAD_TYPE
 from app.operations.bodies import takes_body
 
@@ -69,6 +76,19 @@ def complete_upload(file_id: str) -> Response:
 def show_content(file_id: str) -> Any:
     """Get the link that downloads the file, in `Location`; for a short time it needs no token."""
     return redirect(service.sign_download(current_user().id, file_id).url, 302)
+
+
+@blueprint.get("/<row_id:file_id>/link")
+@blueprint.auth_required(auth)
+@blueprint.output(SignedRequestOutput)
+@blueprint.doc(responses={409: "The file is not stored yet."})
+def show_link(file_id: str) -> SignedRequestOutput:
+    """Show the request that downloads the file, for who cannot follow a redirect.
+
+    A page of another origin cannot follow one to a bucket, and an `<img>` sends no token.
+    """
+    link = service.sign_download(current_user().id, file_id)
+    return SignedRequestOutput.model_validate(link)
 
 
 @blueprint.put("/<row_id:file_id>/content")

@@ -65,8 +65,8 @@ class FileOutput(Output):
     stored_at: datetime | None
 
 
-class UploadOutput(Output):
-    """A request to send with the file as its body; it needs no token."""
+class SignedRequestOutput(Output):
+    """A request that needs no token until it expires; an upload has the file as its body."""
 
     method: str
     url: str
@@ -75,7 +75,7 @@ class UploadOutput(Output):
 
 
 class NewFileOutput(FileOutput):
-    upload: UploadOutput | None = Field(description="Null when the file is stored already.")
+    upload: SignedRequestOutput | None = Field(description="Null when the file is stored already.")
 
 
 class FilesOutput(Output):

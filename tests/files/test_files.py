@@ -50,6 +50,10 @@ def test_a_file_is_declared_uploaded_completed_and_downloaded(user: Person) -> N
     assert user.call("GET", "/v1/files/f1", If_None_Match='"2"').status == 304
     downloaded = send("GET", user.link())
     assert (downloaded.status, downloaded.body) == (200, TEXT)
+    link = user.call("GET", "/v1/files/f1/link").json()
+    assert send(link["method"], link["url"], headers=link["headers"]).body == TEXT
+    left = datetime.fromisoformat(link["expires_at"]) - datetime.now(UTC)
+    assert timedelta(seconds=URL_SECONDS - 30) < left <= timedelta(seconds=URL_SECONDS)
 
 
 def test_the_upload_leaves_only_the_proven_object(user: Person) -> None:
@@ -193,7 +197,8 @@ def test_nothing_uploaded_cannot_be_completed(user: Person) -> None:
     user.declare()
 
     assert_problem(user.complete(), 409, "conflict")
-    assert_problem(user.call("GET", "/v1/files/f1/content"), 409, "conflict")
+    for path in ("content", "link"):
+        assert_problem(user.call("GET", f"/v1/files/f1/{path}"), 409, "conflict")
     assert user.call("GET", "/v1/files/f1").json()["state"] == "pending"
 
 
@@ -244,6 +249,7 @@ def test_others_do_not_see_it(user: Person) -> None:
     for method, path in (
         ("GET", "/v1/files/f1"),
         ("GET", "/v1/files/f1/content"),
+        ("GET", "/v1/files/f1/link"),
         ("POST", "/v1/files/f1/complete"),
         ("DELETE", "/v1/files/f1"),
     ):
