@@ -5,7 +5,7 @@ from importlib import import_module
 from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, content, converters, errors, operations
+from app import cli, content, converters, errors, files, operations
 from app.accounts.address_routes import addresses
 from app.accounts.routes import accounts
 from app.accounts.second_factor_routes import second_factor
@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     for blueprint in (accounts, addresses, second_factor, audit, analytics):
         app.register_blueprint(blueprint)
     content.init_app(app, settings)
+    files.init_app(app, settings)
     smtp.init_app(app, settings)
     for name in settings.products:
         app.register_blueprint(import_module(f"app.products.{name}.routes").blueprint)

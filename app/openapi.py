@@ -1,13 +1,15 @@
 """The OpenAPI document, and the pages that show it."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Response, send_from_directory
+from flask import Response, current_app, send_from_directory
 
 from app.errors import CONTENT_TYPE
 from app.extensions import limiter
+from app.operations.bodies import JSON, media_type_of
 
 # The page runs only scripts of this host; Swagger UI sets styles on its elements and has its icons
 # in data URLs.
@@ -73,11 +75,26 @@ def _complete(document: Any) -> Any:
     for name in ("HTTPError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM
+    _declare_uploads(document["paths"])
     for path, operations in document["paths"].items():
         for operation in operations.values():
             if isinstance(operation, dict) and not path.startswith("/health"):
                 _declare_problems(operation)
     return document
+
+
+def _declare_uploads(paths: dict[str, Any]) -> None:
+    """Give the operations that take another body than JSON their request body."""
+    for rule in current_app.url_map.iter_rules():
+        media_type = media_type_of(current_app.view_functions[rule.endpoint])
+        if media_type == JSON:
+            continue
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        schema = {"type": "string", "format": "binary"}
+        for method in (rule.methods or set()) - {"OPTIONS"}:
+            paths[path][method.lower()]["requestBody"] = {
+                "content": {media_type: {"schema": schema}}
+            }
 
 
 def _declare_problems(operation: dict[str, Any]) -> None:

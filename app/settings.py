@@ -3,7 +3,7 @@
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from limits import parse_many
 from pydantic import (
@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MIN_SECRET_CHARACTERS = 32
 MIN_DATABASE_PASSWORD_CHARACTERS = 16
 PREFIX = "FIVEBOX_"
+S3_FIELDS = ("s3_endpoint", "s3_bucket", "s3_region", "s3_access_key", "s3_secret_key")
 
 RedisUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"])]
 SmtpUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["smtp", "smtps"], host_required=True)]
@@ -148,6 +150,55 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         1_048_576, ge=1024, description="Larger bodies are refused with 413."
     )
+
+    files_dir: Path = Field(
+        Path("/var/lib/fivebox/files"),
+        description="Folder of the users' files, unless they are in a bucket.",
+    )
+    file_max_bytes: int = Field(
+        20 * 1024 * 1024, ge=1024, le=5 * 1024**3, description="Largest file, in bytes."
+    )
+    files_quota_bytes: int = Field(
+        200 * 1024 * 1024, ge=1024, description="All files of one user together, in bytes."
+    )
+    file_url_seconds: int = Field(
+        900, ge=10, le=43_200, description="Life of a signed upload or download link."
+    )
+    accel_prefix: str | None = Field(
+        None,
+        pattern=r"^/(\w[\w.-]*/)+$",
+        description="Internal path by which nginx sends files of FIVEBOX_FILES_DIR itself.",
+    )
+    s3_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s]+$",
+        description="Service with the S3 API, as clients reach it; goes with the next four.",
+    )
+    s3_bucket: str | None = Field(
+        None, pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="Bucket of the files."
+    )
+    s3_region: str | None = Field(None, pattern=r"^[\w-]+$", description="Region of the bucket.")
+    s3_access_key: SecretStr | None = Field(None, description="Id of the bucket's key.")
+    s3_secret_key: SecretStr | None = Field(None, description="The key itself.")
+    s3_addressing: Literal["path", "virtual"] = Field(
+        "path", description="Where URLs name the bucket: in the path, or in the host name."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def complete_s3(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """An empty variable is none; when some of S3 are there, each missing one is a fault."""
+        given = {name for name in S3_FIELDS if values.get(name)}
+        rest = dict.fromkeys(set(S3_FIELDS) - given, "" if given else None)
+        return values | rest
+
+    @field_validator(*S3_FIELDS, mode="before")
+    @classmethod
+    def refuse_part_of_s3(cls, value: Any) -> Any:
+        """All of S3 or nothing."""
+        if value == "":
+            raise ValueError(f"is needed with the other {PREFIX}S3_ variables")
+        return value
 
     @field_validator("cors_origins", "products", "edge_purge_urls", mode="before")
     @classmethod

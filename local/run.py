@@ -102,6 +102,7 @@ def _settings(servers: EmbeddedServers, folder: Path, port: int) -> dict[str, st
         "FIVEBOX_PASSWORD_PEPPER": _secret(folder / "password_pepper"),
         "FIVEBOX_MAINTENANCE_FILE": str(folder / "maintenance"),
         "FIVEBOX_METRICS_DIR": str(metrics),
+        "FIVEBOX_FILES_DIR": str(folder / "files"),
         "FIVEBOX_LOG_LEVEL": os.environ.get("FIVEBOX_LOG_LEVEL", "WARNING"),
         "BIND": f"{HOST}:{port}",
     }

@@ -86,3 +86,40 @@ def test_a_setting_that_would_protect_nothing_is_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=f"FIVEBOX_{name}: .*{message}"):
         load(monkeypatch, **{f"FIVEBOX_{name}": value})
+
+
+S3 = {
+    "FIVEBOX_S3_ENDPOINT": "https://s3.example.com",
+    "FIVEBOX_S3_BUCKET": "files-of-fivebox",
+    "FIVEBOX_S3_REGION": "eu-central-1",
+    "FIVEBOX_S3_ACCESS_KEY": "id",
+    "FIVEBOX_S3_SECRET_KEY": "s3cret",
+}
+
+
+def test_a_bucket_needs_all_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch, **S3).s3_bucket == "files-of-fivebox"
+    assert load(monkeypatch, **dict.fromkeys(S3, "")).s3_bucket is None
+    for name in S3:
+        with pytest.raises(SettingsError, match=f"^{name}: is needed with the other FIVEBOX_S3_"):
+            load(monkeypatch, **{**S3, name: ""})
+
+
+def test_the_faults_of_a_bucket_come_with_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(
+            monkeypatch,
+            FIVEBOX_LOG_LEVEL="LOUD",
+            FIVEBOX_ACCEL_PREFIX="files/../",
+            FIVEBOX_S3_ENDPOINT="s3.example.com",
+            FIVEBOX_S3_SECRET_KEY="s3cret",
+        )
+    assert {line.split(":")[0] for line in str(caught.value).splitlines()} == {
+        "FIVEBOX_LOG_LEVEL",
+        "FIVEBOX_ACCEL_PREFIX",
+        "FIVEBOX_S3_ENDPOINT",
+        "FIVEBOX_S3_BUCKET",
+        "FIVEBOX_S3_REGION",
+        "FIVEBOX_S3_ACCESS_KEY",
+    }
+    assert "s3cret" not in str(caught.value)

@@ -29,18 +29,6 @@ class User(Base):
     deletion_requested_at: Mapped[datetime | None]
 
 
-class SyncState(Base):
-    """A user's revision counter; tombstones up to `purge_floor` are gone."""
-
-    __tablename__ = "sync_state"
-
-    user_id: Mapped[UUID] = mapped_column(
-        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
-    )
-    rev: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    purge_floor: Mapped[int] = mapped_column(BigInteger, server_default="0")
-
-
 class Device(Base):
     """One log-in on one device: a family of rotating refresh tokens, kept as SHA-256 digests.
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.accounts import second_factor, sessions, throttle
-from app.accounts.models import SyncState, User
+from app.accounts.models import User
 from app.accounts.passwords import (
     hash_password,
     needs_rehash,
@@ -82,8 +82,6 @@ def create_user(data: RegisterInput, *, role: str) -> User:
     if added is None:
         raise Conflict("This address has an account; log in, or use another address.")
     act_as(user_id)
-    # Writers lock it, the first one too.
-    db.session.execute(insert(SyncState).values(user_id=user_id))
     return db.session.get_one(User, user_id)
 
 

@@ -1,17 +1,21 @@
-"""Only JSON bodies are read.
+"""Only JSON bodies are read, and uploads by the views that take them.
 
 A browser sends `text/plain` across origins without asking first (no CORS preflight), so a body of
 another type must not be parsed as JSON, which APIFlask would do. APIFlask also takes the body
 `null` for an empty object, which would pass as a change of nothing.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from apiflask import APIFlask
-from flask import Request, request
+from flask import Request, current_app, request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+JSON = "application/json"
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 class JsonRequest(Request):
@@ -29,14 +33,30 @@ class JsonRequest(Request):
         return body
 
 
+def takes_body(media_type: str) -> Callable[[View], View]:
+    """Decorator, the innermost, of a view that reads a body of another type than JSON."""
+
+    def mark(view: View) -> View:
+        view.media_type = media_type  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def media_type_of(view: Callable[..., Any]) -> str:
+    """The media type of the bodies that a view takes."""
+    return getattr(view, "media_type", JSON)
+
+
 def init_app(app: APIFlask) -> None:
-    """Refuse bodies that are not JSON with 415, and null with 400."""
+    """Refuse bodies of a type that the view does not take with 415, and null with 400."""
     app.request_class = JsonRequest
 
     @app.before_request
     def refuse_other_types() -> None:
-        if request.method not in METHODS_WITH_BODY or request.url_rule is None:
+        if request.method not in METHODS_WITH_BODY or request.endpoint is None:
             return
+        wanted = media_type_of(current_app.view_functions[request.endpoint])
         has_body = bool(request.content_length) or request.headers.get("Transfer-Encoding")
-        if has_body and request.mimetype != "application/json":
-            raise UnsupportedMediaType("Send the body as application/json.")
+        if has_body and request.mimetype != wanted:
+            raise UnsupportedMediaType(f"Send the body as {wanted}.")

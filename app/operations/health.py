@@ -14,6 +14,7 @@ from pydantic import Field
 from sqlalchemy import text
 
 from app.extensions import db, limiter, redis
+from app.files.storage import current_storage
 from app.schemas import Output
 from app.settings import version
 
@@ -75,7 +76,8 @@ def live() -> LiveOutput:
 def health() -> Response | HealthOutput:
     """Check the dependencies; 503 when a required one is down.
 
-    The database is required; without the cache the API goes on, more slowly.
+    The database is required; without the cache the API goes on, more slowly, and without the
+    storage all but the files.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     known = _CHECKS | app.extensions.get("health_checks", {})
@@ -104,8 +106,16 @@ def _check_cache() -> None:
     redis.client.ping()
 
 
+def _check_storage() -> None:
+    current_storage().check()
+
+
 Check = Callable[[], float | None]
-_CHECKS: dict[str, Check] = {"database": _check_database, "cache": _check_cache}
+_CHECKS: dict[str, Check] = {
+    "database": _check_database,
+    "cache": _check_cache,
+    "storage": _check_storage,
+}
 
 
 def add_check(app: Flask, name: str, check: Check) -> None:

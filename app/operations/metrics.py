@@ -64,6 +64,7 @@ CONTENT_FETCHES = Counter(
     ["collection", "outcome"],
 )
 EDGE_PURGES = Counter("content_edge_purges_total", "Purges sent to edges: ok, failed.", ["outcome"])
+FILE_BYTES = Counter("file_bytes_total", "Bytes of users' files.", ["change"])
 
 blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
 

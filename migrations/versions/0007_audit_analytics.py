@@ -10,7 +10,7 @@ from alembic import op
 from migrations.ddl import analyze, own, pseudonym
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0005"
 
 MONTHS_AHEAD = 3
 

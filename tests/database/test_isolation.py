@@ -12,7 +12,7 @@ from app.database.session import act_as
 from app.extensions import db
 from tests.conftest import Account
 
-OWNED = ["user_habits", "user_progress", "sync_state", "devices"]
+OWNED = ["user_habits", "user_progress", "user_files", "sync_state", "devices"]
 
 
 @pytest.fixture
@@ -23,6 +23,9 @@ def two_users(register: Callable[..., Account]) -> tuple[Account, Account]:
         assert user.client.post("/v1/habits", json=habit, headers=user.headers).status_code == 201
         path = "/v1/habits/same/progress/2026-01-01"
         assert user.client.put(path, json={}, headers=user.headers).status_code == 201
+        file = {"id": "same", "name": "a", "content_type": "text/plain", "size": 1}
+        body = {**file, "sha256": "0" * 64}
+        assert user.client.post("/v1/files", json=body, headers=user.headers).status_code == 201
     return users
 
 
@@ -118,6 +121,7 @@ def test_the_analyst_reads_figures_but_nothing_personal(
             "SELECT password_hash FROM users",
             "SELECT note FROM user_progress",
             "SELECT name FROM user_habits",
+            "SELECT name FROM user_files",
             "SELECT refresh_hash FROM devices",
             "UPDATE user_habits SET active = false",
         ):

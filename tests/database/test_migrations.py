@@ -79,6 +79,10 @@ def test_hot_queries_use_their_indexes(
         "Index Only Scan using user_progress_by_date": "SELECT date, habit_id, completed, streak "
         "FROM user_progress WHERE user_id = %(user)s AND date >= '2026-01-01' "
         "AND deleted_at IS NULL",
+        "user_files_feed": "SELECT * FROM user_files WHERE user_id = %(user)s AND rev > 5 "
+        "ORDER BY rev, id LIMIT 100",
+        "user_files_by_purpose": "SELECT * FROM user_files WHERE user_id = %(user)s "
+        "AND purpose = 'portrait' AND deleted_at IS NULL ORDER BY id LIMIT 20",
     }
     with owner_connection.transaction():
         owner_connection.execute("SET LOCAL enable_seqscan = off")

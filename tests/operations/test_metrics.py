@@ -1,7 +1,11 @@
 """/internal/metrics: what was asked of the API, in series of a bounded number."""
 
+import hashlib
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+CHANGES = ("stored", "sent", "removed")
 
 
 @pytest.fixture
@@ -105,6 +109,33 @@ def test_business_is_counted(client, register, value):
     assert value("registrations_total") == registrations + 1
     assert value("records_created_total", table="user_habits") == created + 1
     assert value("login_attempts_total", outcome="failed") == tried + 1
+
+
+def test_bytes_of_files_are_counted(client, register, value):
+    account = register()
+    before = {change: value("file_bytes_total", change=change) for change in CHANGES}
+    content = b"twelve bytes"
+    body = {"id": "f", "name": "f.txt", "content_type": "text/plain", "size": len(content)}
+    declared = client.post(
+        "/v1/files",
+        json=body | {"sha256": hashlib.sha256(content).hexdigest()},
+        headers=account.headers,
+    )
+    upload = declared.get_json()["upload"]
+
+    client.put(upload["url"], data=content, headers=upload["headers"])
+    for _ in range(2):
+        client.post("/v1/files/f/complete", headers=account.headers)
+    link = client.get("/v1/files/f/content", headers=account.headers).headers["Location"]
+    client.get(link, headers={"Range": "bytes=0-5"})
+    client.delete("/v1/files/f", headers=account.headers)
+
+    counted = {change: value("file_bytes_total", change=change) for change in CHANGES}
+    assert {change: counted[change] - before[change] for change in CHANGES} == {
+        "stored": 12,
+        "sent": 6,
+        "removed": 12,
+    }
 
 
 def test_the_worker_and_its_pool_are_measured(client, read):

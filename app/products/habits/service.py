@@ -11,6 +11,7 @@ from sqlalchemy import Date, Integer, bindparam, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from app.accounts.models import User
+from app.database.feed import lock_feed
 from app.errors import Conflict, NotFound, Unprocessable, invalid_input
 from app.etags import require_match
 from app.extensions import db
@@ -36,7 +37,6 @@ from app.products.habits.streaks import History, Rate, Schedule
 DEFAULT_RANGE_DAYS = 84
 SCHEDULE_FIELDS = {"schedule", "weekdays", "times_per_week", "start_date"}
 
-_LOCK_FEED = text("SELECT FROM sync_state WHERE user_id = :user_id FOR UPDATE")
 _SET_STREAKS = text(
     "UPDATE user_progress AS p SET streak = new.streak "
     "FROM unnest(:days, :streaks) AS new (date, streak) "
@@ -78,7 +78,7 @@ def create_habit(user_id: UUID, data: HabitInput) -> tuple[Habit, bool]:
     Raises:
         Conflict: the id is taken by a habit with other content.
     """
-    _lock_feed(user_id)
+    lock_feed(user_id)
     fields = data.model_dump(exclude={"id"})
     habit_id = data.id or str(uuid4())
     habit = db.session.get(Habit, (user_id, habit_id))
@@ -104,7 +104,7 @@ def update_habit(user_id: UUID, habit_id: str, data: HabitPatch) -> Habit:
         PreconditionFailed: it is not the revision that If-Match names.
         Problem: 422, the result would be no valid habit.
     """
-    _lock_feed(user_id)
+    lock_feed(user_id)
     habit = get_habit(user_id, habit_id)
     require_match(habit, HabitOutput)
     changes = data.model_dump(exclude_none=True)
@@ -132,7 +132,7 @@ def delete_habit(user_id: UUID, habit_id: str) -> None:
         NotFound: the user has no such habit.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    _lock_feed(user_id)
+    lock_feed(user_id)
     habit = get_habit(user_id, habit_id)
     require_match(habit, HabitOutput)
     now = datetime.now(UTC)
@@ -174,7 +174,7 @@ def put_progress(
         NotFound: the user has no such habit.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    _lock_feed(user_id)
+    lock_feed(user_id)
     habit = get_habit(user_id, habit_id)
     before = db.session.get(Progress, (user_id, _progress_id(habit_id, day)))
     new = before is None or before.deleted_at is not None
@@ -213,7 +213,7 @@ def delete_progress(user_id: UUID, habit_id: str, day: date) -> None:
         NotFound: nothing was.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    _lock_feed(user_id)
+    lock_feed(user_id)
     habit = get_habit(user_id, habit_id)
     progress = get_progress(user_id, habit_id, day)
     require_match(progress, ProgressOutput)
@@ -288,11 +288,6 @@ def _rates(rates: Iterable[Rate]) -> list[RateOutput]:
         )
         for rate in rates
     ]
-
-
-def _lock_feed(user_id: UUID) -> None:
-    # All writers of one user take this lock first, so they cannot deadlock over rows.
-    db.session.execute(_LOCK_FEED, {"user_id": user_id})
 
 
 def _is_same(progress: Progress, data: ProgressInput) -> bool:
