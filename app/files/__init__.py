@@ -2,6 +2,7 @@
 
 from apiflask import APIFlask
 
+from app.files import account_data as account_data
 from app.files.cli import files
 from app.files.purposes import collect_purposes
 from app.files.routes import blueprint
