@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
-CONTENT_TYPE = "application/problem+json"
+from app.problems import CONTENT_TYPE, problem_body
+
 INVALID = "The input is not valid."
 
 logger = structlog.get_logger(__name__)
@@ -59,6 +60,12 @@ class PreconditionFailed(Problem):
     status, type = 412, "precondition-failed"
 
 
+class Misdirected(Problem):
+    """Another server answers this address."""
+
+    status, type = 421, "misdirected-request"
+
+
 class Unprocessable(Problem):
     """The input is well-formed but breaks a rule; `errors` lists field and fault."""
 
@@ -92,14 +99,7 @@ def problem_response(
         headers: further response headers.
         extra: further members of the body.
     """
-    body = {
-        "type": f"urn:fivebox:problem:{type_}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "request_id": g.get("request_id"),
-        **extra,
-    }
+    body = problem_body(status, type_, detail, g.get("request_id"), **extra)
     return Response(
         current_app.json.dumps(body), status=status, headers=headers, content_type=CONTENT_TYPE
     )

@@ -8,6 +8,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import cli, converters, errors, operations
 from app.accounts.routes import accounts
 from app.database.session import engine_options
+from app.events import commits
+from app.events.routes import events
 from app.extensions import db, jwt, migrate, redis
 from app.openapi import configure as configure_openapi
 from app.serialization import OrjsonProvider
@@ -39,7 +41,9 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     errors.init_app(app)
     converters.init_app(app)
     operations.init_app(app, settings)
+    commits.init_app(app, settings)
     app.register_blueprint(accounts)
+    app.register_blueprint(events)
     for name in settings.products:
         app.register_blueprint(import_module(f"app.products.{name}.routes").blueprint)
     configure_openapi(app)

@@ -6,8 +6,8 @@ from typing import Any
 from apiflask import APIFlask
 from flask import Response, send_from_directory
 
-from app.errors import CONTENT_TYPE
 from app.extensions import limiter
+from app.problems import CONTENT_TYPE
 
 # The page runs only scripts of this host; Swagger UI sets styles on its elements and has its icons
 # in data URLs.

@@ -22,8 +22,24 @@ def own(table: str, *, owner: str = "user_id", accounts: bool = False) -> str:
 
 
 def feed(table: str) -> str:
-    """SQL that puts a table into its users' revision feed."""
+    """SQL that puts a table into its users' revision feed, and its changes into live updates."""
+    # Migrations before 0006 have nothing to tell yet; that one catches up with their tables.
     return f"""
     CREATE TRIGGER {table}_rev BEFORE INSERT OR UPDATE ON {table}
         FOR EACH ROW EXECUTE FUNCTION stamp_revision();
+    DO $feed$ BEGIN
+        IF to_regprocedure('tell_revision()') IS NOT NULL THEN
+            {tell(table)}
+        END IF;
+    END $feed$;
+    """
+
+
+def tell(table: str) -> str:
+    """SQL that notes changes of a table in the feed for live updates; `feed` includes it."""
+    return f"""
+    CREATE TRIGGER {table}_tell_new AFTER INSERT ON {table}
+        FOR EACH ROW EXECUTE FUNCTION tell_revision();
+    CREATE TRIGGER {table}_tell_changed AFTER UPDATE ON {table}
+        FOR EACH ROW WHEN (NEW.rev <> OLD.rev) EXECUTE FUNCTION tell_revision();
     """
