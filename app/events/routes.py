@@ -12,7 +12,7 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": (
             "Server-sent events. `resync`: pull, now and at the start of every stream. `change` "
-            "with `{\"rev\": N}`: pull, rows changed up to revision N. `expired`: refresh the "
+            'with `{"rev": N}`: pull, rows changed up to revision N. `expired`: refresh the '
             "access token and connect again. `revoked`: the device is logged out. `bye`: connect "
             "again after the `retry` time. A comment is sent when all is quiet."
         ),

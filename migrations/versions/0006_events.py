@@ -24,7 +24,9 @@ END $$;
 CREATE FUNCTION tell_revocation() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config(
-        'app.revoked', concat_ws(' ', nullif(current_setting('app.revoked', true), ''), OLD.id), true
+        'app.revoked',
+        concat_ws(' ', nullif(current_setting('app.revoked', true), ''), OLD.id),
+        true
     );
     RETURN NULL;
 END $$;
@@ -36,7 +38,7 @@ CREATE TRIGGER devices_tell_deleted AFTER DELETE ON devices
     EXECUTE FUNCTION tell_revocation();
 """
 
-TELL_ALL = f"""
+EXISTING = """
 DO $do$
 DECLARE
     name text;
@@ -45,15 +47,15 @@ BEGIN
         SELECT tgrelid::regclass::text FROM pg_trigger
         WHERE tgfoid = 'stamp_revision()'::regprocedure
     LOOP
-        EXECUTE replace($sql${tell("{table}")}$sql$, '{{table}}', name);
+        EXECUTE replace($sql$ @tell $sql$, '@table', name);
     END LOOP;
 END $do$;
-"""
+""".replace("@tell", tell("@table"))
 
 
 def upgrade() -> None:
     op.execute(FUNCTIONS)
-    op.execute(TELL_ALL)
+    op.execute(EXISTING)
 
 
 def downgrade() -> None:
