@@ -5,6 +5,8 @@ The database notes both in settings of the transaction (triggers `tell_revision`
 itself; a rollback, also one to a savepoint, forgets them.
 """
 
+from functools import partial
+
 from apiflask import APIFlask
 from sqlalchemy import Connection, event
 
@@ -19,17 +21,15 @@ _COMMIT = (
     "SELECT current_setting('app.revision', true), current_setting('app.revoked', true); COMMIT"
 )
 
-publisher = Publisher()
-
 
 def init_app(app: APIFlask, settings: Settings) -> None:
     """Publish the commits of an app's database."""
-    publisher.init_app(str(settings.redis_url), settings.access_token_minutes * 60)
+    publisher = Publisher(str(settings.redis_url), settings.access_token_minutes * 60)
     with app.app_context():
-        event.listen(db.engine, "commit", _commit)
+        event.listen(db.engine, "commit", partial(_commit, publisher))
 
 
-def _commit(connection: Connection) -> None:
+def _commit(publisher: Publisher, connection: Connection) -> None:
     revision, revoked = connection.exec_driver_sql(_COMMIT).one()
     if revision:
         user_id, _, rev = revision.partition(" ")

@@ -28,21 +28,17 @@ class Publisher:
     every client to pull.
     """
 
-    def __init__(self) -> None:
-        self._queue: Queue[Message] = Queue(MAX_WAITING)
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
-        self._url = ""
-        self._token_seconds = 0
-
-    def init_app(self, url: str, token_seconds: int) -> None:
-        """Say where to publish; the thread starts with the first message of a process.
+    def __init__(self, url: str, token_seconds: int) -> None:
+        """The thread starts with the first message of a process.
 
         Args:
             url: redis://, rediss:// or unix:// URL.
             token_seconds: how long after its revocation a device's access tokens may be valid.
         """
         self._url, self._token_seconds = url, token_seconds
+        self._queue: Queue[Message] = Queue(MAX_WAITING)
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     def publish(self, message: Message) -> None:
         """Hand a message over; returns at once and never raises."""
