@@ -1,5 +1,6 @@
 """The OpenAPI document, and the pages that show it."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -54,7 +55,7 @@ def configure(app: APIFlask) -> None:
         LICENSE={"name": "MIT", "identifier": "MIT"},
         SERVERS=[{"url": app.extensions["settings"].public_url}],
     )
-    app.spec_processor(_complete)
+    app.spec_processor(partial(_complete, app.extensions["settings"].events_url))
     limiter.exempt(app.view_functions["openapi.spec"])
 
     @app.get("/docs")
@@ -67,8 +68,8 @@ def configure(app: APIFlask) -> None:
         return page
 
 
-def _complete(document: Any) -> Any:
-    """Give every operation its problems, all of one schema."""
+def _complete(events_url: str | None, document: Any) -> Any:
+    """Give every operation its problems, all of one schema, and live updates their address."""
     schemas = document["components"]["schemas"]
     for name in ("HTTPError", "ValidationError"):
         schemas.pop(name, None)
@@ -77,6 +78,8 @@ def _complete(document: Any) -> Any:
         for operation in operations.values():
             if isinstance(operation, dict) and not path.startswith("/health"):
                 _declare_problems(operation)
+    if events_url:
+        document["paths"]["/v1/events"]["servers"] = [{"url": events_url}]
     return document
 
 

@@ -84,7 +84,7 @@ class Publisher:
             client.publish(CHANNEL, encode(message))
         except RedisError as error:
             EVENTS_UNAVAILABLE.inc()
-            logger.warning("event not published yet", event_kind="error", exc_info=error)
+            logger.warning("event not published yet", event_kind="error", reason=str(error))
             return False
         return True
 

