@@ -137,7 +137,7 @@ def _refuse_taken_port(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            sys.exit(f"Port {port} cannot be used ({error.strerror}); try: make run PORT=8001")
+            sys.exit(f"Port {port} cannot be used ({error.strerror}); try: make run PORT=8100")
 
 
 def _wait_until_served(api: "subprocess.Popen[bytes]", port: int) -> None:
