@@ -118,6 +118,28 @@ def latencies(path: Path, token: str, requests: int) -> list[float]:
     return taken
 
 
+class Figures:
+    """What requests of the API took, over all rounds, and what the processes spent meanwhile."""
+
+    def __init__(self, api: psutil.Process, streams: psutil.Process) -> None:
+        self.milliseconds: list[float] = []
+        self.api_cpu = self.streams_cpu = self.seconds = 0.0
+        self._workers = api.children()
+        self._streams = streams
+
+    def take(self, path: Path, token: str, requests: int) -> None:
+        """Measure so many requests, after some that count for nothing."""
+        latencies(path, token, requests // 4)
+        before = (self._cpu(*self._workers), self._cpu(self._streams), time.monotonic())
+        self.milliseconds += latencies(path, token, requests)
+        self.api_cpu += self._cpu(*self._workers) - before[0]
+        self.streams_cpu += self._cpu(self._streams) - before[1]
+        self.seconds += time.monotonic() - before[2]
+
+    def _cpu(self, *processes: psutil.Process) -> float:
+        return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
 def register(path: Path) -> str:
     """An account with 20 habits; its access token."""
     connection = Connection(path)
@@ -178,7 +200,7 @@ def measure(servers: EmbeddedServers, folder: Path, arguments: argparse.Namespac
     api_path, events_path = folder / "api.sock", folder / "events.sock"
     events_words = ("-c", "gunicorn.events.conf.py", "wsgi_events:app")
     with (
-        gunicorn(api_path, environment, "wsgi:app"),
+        gunicorn(api_path, environment, "wsgi:app") as api,
         gunicorn(events_path, environment, *events_words) as master,
     ):
         token = register(api_path)
@@ -199,17 +221,15 @@ def measure(servers: EmbeddedServers, folder: Path, arguments: argparse.Namespac
         open_stream(events_path, tokens[0]).close()
         before = worker.memory_info().rss
         master_before = master.memory_full_info().pss
-        idle: list[float] = []
-        loaded: list[float] = []
+        idle, loaded = Figures(api, worker), Figures(api, worker)
         opened_seconds = 0.0
         after = before
-        latencies(api_path, token, arguments.requests)
         for _ in range(arguments.rounds):
-            idle += latencies(api_path, token, arguments.requests)
+            idle.take(api_path, token, arguments.requests)
             begun = time.monotonic()
             streams = [open_stream(events_path, each) for each in tokens]
             opened_seconds = time.monotonic() - begun
-            loaded += latencies(api_path, token, arguments.requests)
+            loaded.take(api_path, token, arguments.requests)
             after = max(after, worker.memory_info().rss)
             for stream in streams:
                 stream.close()
@@ -257,20 +277,23 @@ process of the streams and two workers of the API on unix sockets, one machine.
 """
 
 
-def table(idle: list[float], loaded: list[float]) -> str:
-    """The figures of latency."""
-    rows: list[tuple[str, Callable[[list[float]], float]]] = [
-        ("median", statistics.median),
-        ("p95", lambda values: statistics.quantiles(values, n=20)[18]),
-        ("p99", lambda values: statistics.quantiles(values, n=100)[98]),
+def table(idle: Figures, loaded: Figures) -> str:
+    """The figures of the API."""
+    rows: list[tuple[str, Callable[[Figures], float]]] = [
+        ("median", lambda each: statistics.median(each.milliseconds)),
+        ("p95", lambda each: statistics.quantiles(each.milliseconds, n=20)[18]),
+        ("CPU of the API", lambda each: 1000 * each.api_cpu / len(each.milliseconds)),
     ]
     lines = [
         f"| {name} | {of(idle):.2f} ms | {of(loaded):.2f} ms | {of(loaded) / of(idle):.3f} |"
         for name, of in rows
     ]
     head = "| a page of 20 habits | no streams | all streams open | ratio |\n|---|---|---|---|\n"
-    rounds = "\nThe two columns alternate in rounds, so that both see the same machine."
-    return head + "\n".join(lines) + "\n" + rounds
+    share = 100 * loaded.streams_cpu / loaded.seconds
+    return f"""{head}{chr(10).join(lines)}
+
+The two columns alternate in rounds, so that both see the same machine. The process of the streams
+took {share:.1f} % of a CPU meanwhile, heartbeats included."""
 
 
 if __name__ == "__main__":
