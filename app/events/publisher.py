@@ -39,6 +39,8 @@ class Publisher:
         self._queue: Queue[Message] = Queue(MAX_WAITING)
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        # An outage is one line of the log.
+        self._reachable = True
 
     def publish(self, message: Message) -> None:
         """Hand a message over; returns at once and never raises."""
@@ -84,8 +86,11 @@ class Publisher:
             client.publish(CHANNEL, encode(message))
         except RedisError as error:
             EVENTS_UNAVAILABLE.inc()
-            logger.warning("event not published yet", event_kind="error", reason=str(error))
+            if self._reachable:
+                logger.warning("events not published", event_kind="error", reason=str(error))
+            self._reachable = False
             return False
+        self._reachable = True
         return True
 
     def _remember(self, client: Redis, message: Revocation) -> None:

@@ -56,6 +56,15 @@ class Valkey:
             connection.sendall(b"PING\r\n")
             return connection.recv(7) == b"+PONG\r\n"
 
+    def freeze(self) -> None:
+        """Let it hang: it accepts connections, and answers nothing."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
         if self._process:
             self._process.kill()
