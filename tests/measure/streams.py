@@ -1,4 +1,4 @@
-"""What idle streams cost: `python -m tests.measure.streams` prints docs/measurements/streams.md."""
+"""What idle streams cost: `python -m tests.measure.streams` its figures are in docs/measurements/streams.md."""
 
 import argparse
 import contextlib
@@ -293,7 +293,7 @@ def table(idle: Figures, loaded: Figures) -> str:
     return f"""{head}{chr(10).join(lines)}
 
 The two columns alternate in rounds, so that both see the same machine. The process of the streams
-took {share:.1f} % of a CPU meanwhile, heartbeats included."""
+took {share:.1f} % of a CPU meanwhile. With `--streams 1` the ratios show what the machine adds."""
 
 
 if __name__ == "__main__":
