@@ -95,6 +95,19 @@ def test_a_commit_that_changed_nothing_publishes_nothing(session, user, publishe
     _sentinel(session, user, published)
 
 
+def test_the_driver_may_commit_too(session, user, published):
+    store(session, user, "a", rows=1)
+    newest = rev_of(session)
+    raw = session.connection().connection.driver_connection
+    raw.commit()
+    # Nothing is begun; nothing is to be told.
+    raw.commit()
+
+    assert published(1) == [{"user": user.id, "rev": newest}]
+    session.rollback()
+    _sentinel(session, user, published)
+
+
 def test_a_savepoint_counts_only_when_it_is_kept(session, user, published):
     store(session, user, "kept", rows=1)
     kept = rev_of(session)

@@ -1,4 +1,4 @@
-"""What idle streams cost: `python -m tests.measure.streams` its figures are in docs/measurements/streams.md."""
+"""What idle streams cost: `python -m tests.measure.streams`; docs/measurements has the figures."""
 
 import argparse
 import contextlib
