@@ -21,26 +21,8 @@ keepalive = 75
 umask = 0o007
 # The application logs the requests.
 accesslog = None
-logconfig_dict = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "app.operations.logs.json_formatter"}},
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": "json",
-            "stream": "ext://sys.stdout",
-        }
-    },
-    "root": {"handlers": ["console"]},
-    "loggers": {
-        "gunicorn.error": {
-            "level": os.environ.get("FIVEBOX_LOG_LEVEL", "INFO"),
-            "handlers": ["console"],
-            "propagate": False,
-        }
-    },
-}
+loglevel = os.environ.get("FIVEBOX_LOG_LEVEL", "INFO").lower()
+logconfig_json = "gunicorn.logging.json"
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - a heart-beat file must not wait for a disk
 

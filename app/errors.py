@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
-CONTENT_TYPE = "application/problem+json"
+from app.problems import CONTENT_TYPE, problem_body
+
 INVALID = "The input is not valid."
 # Python 3.13 took over newer phrases; these words must not change with it.
 _WORDS = {413: "content-too-large", 414: "uri-too-long", 416: "range-not-satisfiable"}
@@ -59,6 +60,12 @@ class PreconditionFailed(Problem):
     """The row changed since the client read it; `current` in the body is its present state."""
 
     status, type = 412, "precondition-failed"
+
+
+class Misdirected(Problem):
+    """Another server answers this address."""
+
+    status, type = 421, "misdirected-request"
 
 
 class Unprocessable(Problem):
@@ -115,14 +122,7 @@ def problem_response(
         headers: further response headers.
         extra: further members of the body.
     """
-    body = {
-        "type": f"urn:fivebox:problem:{type_}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "request_id": g.get("request_id"),
-        **extra,
-    }
+    body = problem_body(status, type_, detail, g.get("request_id"), **extra)
     return Response(
         current_app.json.dumps(body), status=status, headers=headers, content_type=CONTENT_TYPE
     )

@@ -1,15 +1,16 @@
 """The OpenAPI document, and the pages that show it."""
 
 import re
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from apiflask import APIFlask
 from flask import Response, current_app, send_from_directory
 
-from app.errors import CONTENT_TYPE
 from app.extensions import limiter
 from app.operations.bodies import JSON, media_type_of
+from app.problems import CONTENT_TYPE
 
 # The page runs only scripts of this host; Swagger UI sets styles on its elements and has its icons
 # in data URLs.
@@ -56,7 +57,7 @@ def configure(app: APIFlask) -> None:
         LICENSE={"name": "MIT", "identifier": "MIT"},
         SERVERS=[{"url": app.extensions["settings"].public_url}],
     )
-    app.spec_processor(_complete)
+    app.spec_processor(partial(_complete, app.extensions["settings"].events_url))
     limiter.exempt(app.view_functions["openapi.spec"])
 
     @app.get("/docs")
@@ -69,8 +70,8 @@ def configure(app: APIFlask) -> None:
         return page
 
 
-def _complete(document: Any) -> Any:
-    """Give every operation its problems, all of one schema."""
+def _complete(events_url: str | None, document: Any) -> Any:
+    """Give every operation its problems, all of one schema, and live updates their address."""
     schemas = document["components"]["schemas"]
     for name in ("HTTPError", "ValidationError"):
         schemas.pop(name, None)
@@ -80,6 +81,8 @@ def _complete(document: Any) -> Any:
         for operation in operations.values():
             if isinstance(operation, dict) and not path.startswith("/health"):
                 _declare_problems(operation)
+    if events_url:
+        document["paths"]["/v1/events"]["servers"] = [{"url": events_url}]
     return document
 
 

@@ -1,9 +1,10 @@
 """Base of the request and response schemas."""
 
+import re
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 class Output(BaseModel):
@@ -36,9 +37,14 @@ class Body(Input):
 
 def _refuse_number(value: Any) -> Any:
     # Pydantic would take a number for seconds since 1970.
-    if isinstance(value, int | float):
-        raise ValueError("must be a day such as 2026-05-31")
+    if isinstance(value, int | float) or (
+        isinstance(value, str) and not re.match(r"\d{4}-\d{2}-\d{2}", value)
+    ):
+        raise ValueError("must begin as 2026-05-31 does")
     return value
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_refuse_number)]
 
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 12, 31)

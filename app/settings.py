@@ -143,6 +143,20 @@ class Settings(BaseSettings):
     edge_purge_urls: CommaList = Field(
         (), description="After a write, `PURGE <url>/<collection>` is sent to each."
     )
+    events_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s]+$",
+        description="Where live updates are served when not below FIVEBOX_PUBLIC_URL.",
+    )
+    streams_per_user: int = Field(
+        10, ge=1, description="Open streams of live updates of one user; more get 429."
+    )
+    streams_total: int = Field(
+        3000, ge=1, description="Open streams of live updates in all; more get 503."
+    )
+    stream_heartbeat_seconds: float = Field(
+        25, gt=0, description="A silent stream sends a comment this often, to be kept open."
+    )
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level."
     )

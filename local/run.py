@@ -33,7 +33,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--folder", type=Path, default=ROOT / ".local")
     arguments = parser.parse_args()
-    _refuse_taken_port(arguments.port)
+    for port in (arguments.port, arguments.port + 1):
+        _refuse_taken_port(port)
     lock = _lock(arguments.folder)
     for number in ENDING:
         signal.signal(number, _end)
@@ -76,20 +77,31 @@ def _serve(servers: EmbeddedServers, folder: Path, port: int) -> None:
         if done.returncode:
             raise ServerError(done.stderr.strip() or done.stdout.strip())
     seeded = done.stdout.strip().rpartition("\n")[2]
-    api = subprocess.Popen(
-        [*WITH_LAUNCHER, _tool("gunicorn"), "wsgi:app"],
-        env=environment,
+    programs = [
+        _gunicorn(environment, port, "wsgi:app"),
+        _gunicorn(environment, port + 1, "-c", "gunicorn.events.conf.py", "wsgi_events:app"),
+    ]
+    try:
+        for number, program in enumerate(programs):
+            _wait_until_served(program, port + number)
+        print(_welcome(port, seeded), flush=True)
+        while all(program.poll() is None for program in programs):
+            time.sleep(0.2)
+        raise ServerError("gunicorn ended; the lines above say why")
+    finally:
+        for program in programs:
+            program.terminate()
+        for program in programs:
+            program.wait()
+
+
+def _gunicorn(environment: dict[str, str], port: int, *words: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [*WITH_LAUNCHER, _tool("gunicorn"), *words],
+        env={**environment, "BIND": f"{HOST}:{port}"},
         cwd=ROOT,
         start_new_session=True,
     )
-    try:
-        _wait_until_served(api, port)
-        print(_welcome(port, seeded), flush=True)
-        if api.wait():
-            raise ServerError("gunicorn ended; the lines above say why")
-    finally:
-        api.terminate()
-        api.wait()
 
 
 def _settings(servers: EmbeddedServers, folder: Path, port: int) -> dict[str, str]:
@@ -98,13 +110,13 @@ def _settings(servers: EmbeddedServers, folder: Path, port: int) -> dict[str, st
         **servers.environment(),
         "FIVEBOX_ENVIRONMENT": "development",
         "FIVEBOX_PUBLIC_URL": f"http://{HOST}:{port}",
+        "FIVEBOX_EVENTS_URL": f"http://{HOST}:{port + 1}",
         "FIVEBOX_JWT_SECRET": _secret(folder / "jwt_secret"),
         "FIVEBOX_PASSWORD_PEPPER": _secret(folder / "password_pepper"),
         "FIVEBOX_MAINTENANCE_FILE": str(folder / "maintenance"),
         "FIVEBOX_METRICS_DIR": str(metrics),
         "FIVEBOX_FILES_DIR": str(folder / "files"),
         "FIVEBOX_LOG_LEVEL": os.environ.get("FIVEBOX_LOG_LEVEL", "WARNING"),
-        "BIND": f"{HOST}:{port}",
     }
 
 
@@ -126,7 +138,7 @@ def _refuse_taken_port(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            sys.exit(f"Port {port} cannot be used ({error.strerror}); try: make run PORT=8001")
+            sys.exit(f"Port {port} cannot be used ({error.strerror}); try: make run PORT=8100")
 
 
 def _wait_until_served(api: "subprocess.Popen[bytes]", port: int) -> None:
@@ -146,6 +158,7 @@ def _welcome(port: int, seeded: str) -> str:
     body = '{"email": "you@example.com", "password": "a long passphrase", "name": "You"}'
     return f"""
 Fivebox serves {url}, documented at {url}/docs
+Live updates are at http://{HOST}:{port + 1}/v1/events
 {seeded}
 
 Try it:

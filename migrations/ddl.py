@@ -22,10 +22,20 @@ def own(table: str, *, owner: str = "user_id", accounts: bool = False) -> str:
 
 
 def feed(table: str) -> str:
-    """SQL that puts a table into its users' revision feed."""
+    """SQL that puts a table into its users' revision feed; `tell` goes with it."""
     return f"""
     CREATE TRIGGER {table}_rev BEFORE INSERT OR UPDATE ON {table}
         FOR EACH ROW EXECUTE FUNCTION stamp_revision();
+    """
+
+
+def tell(table: str) -> str:
+    """SQL that notes changes of a table in the feed for live updates."""
+    return f"""
+    CREATE TRIGGER {table}_tell_new AFTER INSERT ON {table}
+        FOR EACH ROW EXECUTE FUNCTION tell_revision();
+    CREATE TRIGGER {table}_tell_changed AFTER UPDATE ON {table}
+        FOR EACH ROW WHEN (NEW.rev <> OLD.rev) EXECUTE FUNCTION tell_revision();
     """
 
 

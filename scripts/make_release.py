@@ -12,7 +12,14 @@ import tarfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("app", "migrations", "wsgi.py", "gunicorn.conf.py")
+SOURCES = (
+    "app",
+    "migrations",
+    "wsgi.py",
+    "wsgi_events.py",
+    "gunicorn.conf.py",
+    "gunicorn.events.conf.py",
+)
 # Debian 12 and 13.
 PYTHONS = ("3.11", "3.13")
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")

@@ -58,7 +58,7 @@ def _environment(servers: EmbeddedServers, folder: str) -> dict[str, str]:
 
 
 def _measure() -> dict[str, tuple[tuple[float, float], tuple[float, float]]]:
-    from app import create_app
+    from app.factory import create_app
 
     app = create_app()
     with app.app_context():

@@ -59,7 +59,7 @@ def environment(
 @pytest.fixture(scope="session")
 def app(environment: dict[str, str]) -> APIFlask:
     """The application on a migrated database, as the role fivebox_app."""
-    from app import create_app
+    from app.factory import create_app
 
     application = create_app()
     with application.app_context():
@@ -70,7 +70,7 @@ def app(environment: dict[str, str]) -> APIFlask:
 @pytest.fixture
 def make_app(app: APIFlask, environment: dict[str, str]) -> Callable[..., APIFlask]:
     """Build another application on the same database with some settings changed."""
-    from app import create_app
+    from app.factory import create_app
     from app.settings import Settings
 
     def make(**changes: Any) -> APIFlask:

@@ -10,9 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from flask import current_app, g, request
-from flask_jwt_extended import create_access_token, decode_token
-from flask_jwt_extended.exceptions import JWTExtendedException
-from jwt import PyJWTError
+from flask_jwt_extended import create_access_token
+
+from app.accounts.claims import access_claims
 
 SECRET_BYTES = 24
 MAC_CHARACTERS = 32
@@ -55,29 +55,20 @@ def _verified_claims(token: str) -> dict[str, Any] | None:
     # A client sends one token many times: its signature is checked once in each process. What
     # decides is part of the key; the database tells in each request whether the device still is.
     config = current_app.config
-    decisive = (
-        config["JWT_SECRET_KEY"],
-        config["JWT_DECODE_ISSUER"],
-        config["JWT_DECODE_AUDIENCE"],
-    )
-    digest = hashlib.sha256(repr((token, *decisive)).encode()).digest()
+    decisive = {
+        "secret": config["JWT_SECRET_KEY"],
+        "issuer": config["JWT_DECODE_ISSUER"],
+        "audience": config["JWT_DECODE_AUDIENCE"],
+    }
+    digest = hashlib.sha256(repr((token, decisive)).encode()).digest()
     claims = _verified.get(digest)
     if claims is None:
-        claims = _decode(token)
+        claims = access_claims(token, **decisive)
         if claims is not None:
             if len(_verified) >= MAX_REMEMBERED:
                 _verified.clear()
             _verified[digest] = claims
     return claims if claims and claims["exp"] > time.time() else None
-
-
-def _decode(token: str) -> dict[str, Any] | None:
-    try:
-        claims: dict[str, Any] = decode_token(token)
-        UUID(str(claims["sub"])), UUID(str(claims["sid"]))
-    except (PyJWTError, JWTExtendedException, ValueError, KeyError):
-        return None
-    return claims if claims.get("type") == "access" and "exp" in claims else None
 
 
 def new_refresh_token(device_id: UUID) -> RefreshToken:

@@ -4,18 +4,18 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from app.pages import PageQuery
-from app.schemas import Output
+from app.schemas import Moment, Output
 
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,30}\.[a-z_]{1,30}$")]
 
 
 class EventsQuery(PageQuery):
     kind: Kind | None = Field(None, description="Only events of this kind.")
-    start: AwareDatetime | None = Field(None, description="Only events from this moment on.")
-    end: AwareDatetime | None = Field(None, description="Only events before this moment.")
+    start: Moment | None = Field(None, description="Only events from this moment on.")
+    end: Moment | None = Field(None, description="Only events before this moment.")
 
 
 class AllEventsQuery(EventsQuery):

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.pages import PageQuery
-from app.schemas import Input, Output
+from app.schemas import Body, Input, Moment, Output
 
 MAX_IMPORT_DOCUMENTS = 500
 
@@ -53,14 +53,14 @@ class ContentPageOutput(Output):
     next: str | None
 
 
-class DocumentInput(Input):
+class DocumentInput(Body):
     """A whole document, its texts in all languages."""
 
     tags: Tags = Field(default_factory=list)
     data: dict[str, Any] = Field(description="As the collection declares.")
     published: bool = True
-    published_from: AwareDatetime | None = Field(None, description="Not shown before.")
-    published_until: AwareDatetime | None = Field(None, description="Not shown from then on.")
+    published_from: Moment | None = Field(None, description="Not shown before.")
+    published_until: Moment | None = Field(None, description="Not shown from then on.")
 
     @model_validator(mode="after")
     def order_dates(self) -> Self:
@@ -75,7 +75,7 @@ class NamedDocumentInput(DocumentInput):
     id: Slug
 
 
-class ImportInput(Input):
+class ImportInput(Body):
     documents: list[NamedDocumentInput] = Field(min_length=1, max_length=MAX_IMPORT_DOCUMENTS)
 
 
@@ -89,7 +89,7 @@ class DocumentsQuery(PageQuery):
     deleted: bool = Field(False, description="The deleted documents instead of the others.")
 
 
-class RevertInput(Input):
+class RevertInput(Body):
     version: int = Field(ge=1, lt=2**31, description="The version to go back to.")
 
 

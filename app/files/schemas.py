@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from app.pages import PageQuery
-from app.schemas import Input, Output, RowId
+from app.schemas import Body, Output, RowId
 
 MAX_BYTES = 5 * 1024**3
 # Separators of paths, control characters, and those that turn the direction of text around.
@@ -34,7 +34,7 @@ ContentType = Annotated[
 Sha256 = Annotated[str, StringConstraints(to_lower=True, pattern="^[0-9A-Fa-f]{64}$")]
 
 
-class FileInput(Input):
+class FileInput(Body):
     """A file as the client has it; the upload must be exactly this."""
 
     id: RowId

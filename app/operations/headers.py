@@ -4,27 +4,8 @@ from apiflask import APIFlask
 from flask import Response, request
 from flask_cors import CORS
 
+from app.response_headers import EXPOSED, PREFLIGHT_SECONDS, SECURITY
 from app.settings import Settings
-
-YEAR_SECONDS = 31_536_000
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
-    "Strict-Transport-Security": f"max-age={YEAR_SECONDS}; includeSubDomains; preload",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-EXPOSED = (
-    "ETag",
-    "RateLimit-Limit",
-    "RateLimit-Remaining",
-    "RateLimit-Reset",
-    "Retry-After",
-    "X-Request-ID",
-)
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
@@ -34,12 +15,12 @@ def init_app(app: APIFlask, settings: Settings) -> None:
         origins=list(settings.cors_origins),
         expose_headers=list(EXPOSED),
         allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match"],
-        max_age=600,
+        max_age=PREFLIGHT_SECONDS,
     )
 
     @app.after_request
     def add(response: Response) -> Response:
-        for name, value in HEADERS.items():
+        for name, value in SECURITY.items():
             response.headers.setdefault(name, value)
         if request.path.startswith("/v1/"):
             # Private data: no cache between here and the device may keep it.

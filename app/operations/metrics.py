@@ -48,6 +48,11 @@ MEMORY = Gauge(
 RATE_LIMIT_UNAVAILABLE = Counter(
     "rate_limit_unavailable_total", "Times the limits' storage did not answer."
 )
+EVENTS_PUBLISHED = Counter("events_published_total", "Messages published for live updates.")
+EVENTS_UNAVAILABLE = Counter(
+    "events_unavailable_total", "Times Redis did not take a message; it is sent again."
+)
+EVENTS_DROPPED = Counter("events_dropped_total", "Messages given up while Redis was away too long.")
 REGISTRATIONS = Counter("registrations_total", "Accounts registered.")
 LOGIN_ATTEMPTS = Counter("login_attempts_total", "Log-in attempts.", ["outcome"])
 MAILS_QUEUED = Counter("mails_queued_total", "Mails queued.", ["template"])

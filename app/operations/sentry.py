@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from app.operations.logs import REDACTED, hide_secrets
+from app.log_format import REDACTED, hide_secrets
 from app.settings import Environment, Settings, version
 
 TRACES_IN_PRODUCTION = 0.1

@@ -5,7 +5,7 @@ Revision ID: 0005
 
 from alembic import op
 
-from migrations.ddl import feed, own
+from migrations.ddl import feed, own, tell
 
 revision = "0005"
 down_revision = "0004"
@@ -41,6 +41,7 @@ def upgrade() -> None:
     op.execute(FILES)
     op.execute(own("user_files"))
     op.execute(feed("user_files"))
+    op.execute(tell("user_files"))
 
 
 def downgrade() -> None:

@@ -64,6 +64,15 @@ def test_every_owned_table_is_in_it_whole(demo, register, export, owner_connecti
     other.client.post(
         "/v1/habits", json={"name": "Eve's", "start_date": "2026-01-01"}, headers=other.headers
     )
+    declared = demo.client.post(
+        "/v1/files",
+        json={
+            **{"id": "f1", "name": "a.txt", "purpose": "attachment"},
+            **{"content_type": "text/plain", "size": 1, "sha256": "0" * 64},
+        },
+        headers=demo.headers,
+    )
+    assert declared.status_code == 201, declared.text
     archive = export(demo)
     tables = [str(inspect(model).local_table) for model in owned_models()]
 

@@ -161,7 +161,7 @@ def assert_problem(answer: Answer, status: int, word: str, field: str | None = N
 
 
 def _serve(environment: dict[str, str], **changes: Any) -> Iterator[Served]:
-    from app import create_app
+    from app.factory import create_app
     from app.settings import Settings
 
     listening = socket.create_server(("127.0.0.1", 0))

@@ -168,7 +168,7 @@ def test_a_part_that_is_not_there_is_told(user: Person) -> None:
 
     answer = send("GET", user.link(), headers={"Range": "bytes=9999-"})
 
-    assert_problem(answer, 416, "requested-range-not-satisfiable")
+    assert_problem(answer, 416, "range-not-satisfiable")
 
 
 def test_lost_bytes_are_told(user: Person, local_files: Path) -> None:

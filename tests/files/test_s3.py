@@ -140,7 +140,7 @@ def test_without_the_service_the_rest_goes_on(user: Person, make_app: Any) -> No
 
 
 def test_without_a_bucket_boto3_is_not_loaded(project: Any, environment: dict[str, str]) -> None:
-    code = "import sys, app; app.create_app(); print('boto3' in sys.modules)"
+    code = "import sys, app.factory; app.factory.create_app(); print('boto3' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=True
     )

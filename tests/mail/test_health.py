@@ -14,7 +14,7 @@ def test_it_is_up(check, mail_server):
     answer = check()
 
     assert answer.status_code == 200
-    assert answer.get_json()["checks"].keys() == {"database", "cache", "mail"}
+    assert answer.get_json()["checks"].keys() == {"database", "cache", "storage", "mail"}
     assert answer.get_json()["checks"]["mail"]["status"] == "up"
     assert mail_server.received == []
 

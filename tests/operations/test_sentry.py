@@ -210,7 +210,7 @@ def test_it_is_loaded_only_with_a_dsn(environment, project, dsn):
     if dsn:
         variables["FIVEBOX_SENTRY_DSN"] = dsn
     program = (
-        "import sys; from app import create_app; create_app(); print('sentry_sdk' in sys.modules)"
+        "import sys, app.factory; app.factory.create_app(); print('sentry_sdk' in sys.modules)"
     )
 
     printed = subprocess.run(

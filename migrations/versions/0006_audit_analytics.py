@@ -1,6 +1,6 @@
 """The audit log, the analysts' views, days of activity, and accounts on their way out.
 
-Revision ID: 0007
+Revision ID: 0006
 """
 
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from alembic import op
 
 from migrations.ddl import analyze, own, pseudonym
 
-revision = "0007"
+revision = "0006"
 down_revision = "0005"
 
 MONTHS_AHEAD = 3

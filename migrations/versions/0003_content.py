@@ -1,12 +1,12 @@
 """Content: public documents in collections, with all their versions.
 
-Revision ID: 0004
+Revision ID: 0003
 """
 
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0003"
+down_revision = "0002"
 
 TABLES = """
 CREATE TABLE content_documents (

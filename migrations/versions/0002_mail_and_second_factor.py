@@ -1,13 +1,13 @@
 """Mail outbox, tokens sent by mail, verified addresses, and the second factor.
 
-Revision ID: 0003
+Revision ID: 0002
 """
 
 from alembic import op
 
 from migrations.ddl import own
 
-revision = "0003"
+revision = "0002"
 down_revision = "0001"
 
 TABLES = """

@@ -1,0 +1,65 @@
+"""Every commit that changed a user's rows, or logged devices out, is published, once.
+
+The database notes both in settings of the transaction (triggers `tell_revision` and
+`tell_revocation`), whatever way the statements came. They are read in the round trip of the COMMIT
+itself; a rollback, also one to a savepoint, forgets them.
+"""
+
+from functools import partial
+from typing import Any
+
+import psycopg
+from apiflask import APIFlask
+from psycopg.pq import TransactionStatus
+from sqlalchemy import event
+
+from app.events.channel import Change, Revocation
+from app.events.publisher import Publisher
+from app.extensions import db
+from app.settings import Settings
+
+# Without parameters a text is sent as it is, so that it may hold two statements.
+_COMMIT = (
+    "SELECT current_setting('app.revision', true), current_setting('app.revoked', true); COMMIT"
+)
+
+
+class PublishingConnection(psycopg.Connection[Any]):
+    """A connection to the database whose commits are published."""
+
+    publisher: Publisher
+
+    def commit(self) -> None:
+        """Commit, and publish what the transaction noted.
+
+        Raises:
+            psycopg.Error: as the plain commit; then nothing is published.
+        """
+        if self.info.transaction_status != TransactionStatus.INTRANS:
+            super().commit()
+            return
+        revision, revoked = self.execute(_COMMIT).fetchall()[0]
+        if revision:
+            user_id, _, rev = revision.partition(" ")
+            self.publisher.publish(Change(user_id, int(rev)))
+        if revoked:
+            self.publisher.publish(Revocation(tuple(revoked.split())))
+
+
+def init_app(app: APIFlask, settings: Settings) -> None:
+    """Publish the commits of an app's database."""
+    publisher = Publisher(str(settings.redis_url), settings.access_token_minutes * 60)
+    with app.app_context():
+        event.listen(db.engine, "do_connect", partial(_connect, publisher))
+
+
+def _connect(
+    publisher: Publisher,
+    _dialect: Any,
+    _record: Any,
+    arguments: tuple[Any, ...],
+    options: dict[str, Any],
+) -> PublishingConnection:
+    connection = PublishingConnection.connect(*arguments, **options)
+    connection.publisher = publisher
+    return connection
