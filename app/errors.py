@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 from apiflask import APIFlask, HTTPError
-from flask import Response, current_app, g, got_request_exception
+from flask import Response, current_app, g, got_request_exception, request
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -16,6 +16,18 @@ from app.problems import CONTENT_TYPE, problem_body
 INVALID = "The input is not valid."
 # Python 3.13 took over newer phrases; these words must not change with it.
 _WORDS = {413: "content-too-large", 414: "uri-too-long", 416: "range-not-satisfiable"}
+
+# What pydantic says in terms of its own.
+_TEXTS = {
+    "extra_forbidden": "is not a known field",
+    "missing": "is required",
+    "model_type": "must be a JSON object",
+}
+# What werkzeug says is for people who typed an address.
+_DETAILS = {
+    404: "There is nothing at this path.",
+    405: "This path does not take this method; the header Allow lists those that it does.",
+}
 
 logger = structlog.get_logger(__name__)
 
@@ -133,8 +145,9 @@ def invalid_input(error: ValidationError) -> Problem:
     problem = Unprocessable("", "")
     problem.extra["errors"] = [
         {
-            "field": ".".join(str(part) for part in item["loc"]),
-            "detail": item["msg"].removeprefix("Value error, "),
+            # A rule between several fields is of the input as a whole.
+            "field": ".".join(str(part) for part in item["loc"]) or "input",
+            "detail": _TEXTS.get(item["type"]) or item["msg"].removeprefix("Value error, "),
         }
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     ]
@@ -167,7 +180,12 @@ def _from_werkzeug(error: HTTPException) -> Response:
     headers = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After", "Location")}
     if 300 <= status < 400:
         return Response(status=status, headers=headers)
-    return problem_response(status.value, _word(status), error.description or "", headers)
+    detail = _DETAILS.get(status) or error.description or ""
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        detail = f"More than {detail}; wait for the seconds of Retry-After."
+    elif status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and request.max_content_length:
+        detail = f"A body may have {request.max_content_length} bytes at most."
+    return problem_response(status.value, _word(status), detail, headers)
 
 
 def _from_lost_database(error: DBAPIError | PoolTimeoutError) -> Response:

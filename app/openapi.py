@@ -9,6 +9,7 @@ from apiflask import APIFlask
 from flask import Response, current_app, send_from_directory
 
 from app.extensions import limiter
+from app.openapi_components import merge_nested
 from app.operations.bodies import JSON, media_type_of
 from app.problems import CONTENT_TYPE
 
@@ -21,6 +22,12 @@ DOCS_POLICY = (
 # Any endpoint may give these: too many requests, maintenance or a lost database, a fault of ours.
 ALWAYS = (429, 500, 503)
 WITH_BODY = (400, 413, 415, 422)
+WITH_RETRY_AFTER = (429, 503)
+RETRY_AFTER = {
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
+}
+# The request header that makes an operation give a status.
+CONDITIONS = {"304": "If-None-Match", "412": "If-Match"}
 PROBLEM = {
     "type": "object",
     "title": "Problem",
@@ -41,7 +48,11 @@ PROBLEM = {
                 "properties": {"field": {"type": "string"}, "detail": {"type": "string"}},
             },
         },
-        "current": {"type": "object", "description": "With 412: the row as it is now."},
+        "reason": {
+            "enum": ["missing", "invalid", "ended"],
+            "description": "With 401: no token; one to refresh; a device logged out.",
+        },
+        "current": {"type": "object", "description": "With 409 and 412: the row as it is now."},
     },
 }
 PROBLEM_CONTENT = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -76,10 +87,12 @@ def _complete(events_url: str | None, document: Any) -> Any:
     for name in ("HTTPError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM
+    merge_nested(document)
     _declare_uploads(document["paths"])
     for path, operations in document["paths"].items():
         for operation in operations.values():
             if isinstance(operation, dict) and not path.startswith("/health"):
+                _declare_conditions(operation)
                 _declare_problems(operation)
     if events_url:
         document["paths"]["/v1/events"]["servers"] = [{"url": events_url}]
@@ -100,6 +113,22 @@ def _declare_uploads(paths: dict[str, Any]) -> None:
             }
 
 
+def _declare_conditions(operation: dict[str, Any]) -> None:
+    """Give the operations that answer 304 or 412 the headers of conditional requests."""
+    responses = operation["responses"]
+    headers = [name for status, name in CONDITIONS.items() if status in responses]
+    for name in headers:
+        operation.setdefault("parameters", []).append(
+            {"in": "header", "name": name, "schema": {"type": "string"}, "required": False}
+        )
+    for status in ("200", "201"):
+        if headers and status in responses:
+            responses[status].setdefault("headers", {})["ETag"] = {
+                "description": "Of this state of the row.",
+                "schema": {"type": "string"},
+            }
+
+
 def _declare_problems(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     wanted = {int(status) for status in responses if int(status) >= 400} | set(ALWAYS)
@@ -113,3 +142,5 @@ def _declare_problems(operation: dict[str, Any]) -> None:
     for status in sorted(wanted):
         known = responses.setdefault(str(status), {"description": HTTPStatus(status).phrase})
         known["content"] = PROBLEM_CONTENT
+        if status in WITH_RETRY_AFTER:
+            known["headers"] = RETRY_AFTER

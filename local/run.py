@@ -30,7 +30,7 @@ class Ended(Exception):
 def main() -> None:
     """Run until Ctrl-C; whatever happens, the servers are stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--port", type=int, choices=range(1, 65535), metavar="PORT", default=8000)
     parser.add_argument("--folder", type=Path, default=ROOT / ".local")
     arguments = parser.parse_args()
     for port in (arguments.port, arguments.port + 1):
@@ -72,7 +72,7 @@ def _serve(servers: EmbeddedServers, folder: Path, port: int) -> None:
     environment = {**os.environ, **_settings(servers, folder, port), "FLASK_APP": "wsgi.py"}
     for command in (["db", "upgrade"], ["seed"]):
         done = subprocess.run(
-            [_tool("flask"), *command], env=environment, cwd=ROOT, capture_output=True, text=True
+            [*_module("flask"), *command], env=environment, cwd=ROOT, capture_output=True, text=True
         )
         if done.returncode:
             raise ServerError(done.stderr.strip() or done.stdout.strip())
@@ -97,7 +97,7 @@ def _serve(servers: EmbeddedServers, folder: Path, port: int) -> None:
 
 def _gunicorn(environment: dict[str, str], port: int, *words: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [*WITH_LAUNCHER, _tool("gunicorn"), *words],
+        [*WITH_LAUNCHER, *_module("gunicorn"), *words],
         env={**environment, "BIND": f"{HOST}:{port}"},
         cwd=ROOT,
         start_new_session=True,
@@ -117,6 +117,9 @@ def _settings(servers: EmbeddedServers, folder: Path, port: int) -> dict[str, st
         "FIVEBOX_METRICS_DIR": str(metrics),
         "FIVEBOX_FILES_DIR": str(folder / "files"),
         "FIVEBOX_LOG_LEVEL": os.environ.get("FIVEBOX_LOG_LEVEL", "WARNING"),
+        # Who tries things out by hand is not to be stopped after a hundred requests.
+        "FIVEBOX_RATE_LIMIT_DEFAULT": "10000 per 15 minutes",
+        "FIVEBOX_RATE_LIMIT_LOGIN": "100 per 15 minutes",
     }
 
 
@@ -128,8 +131,9 @@ def _secret(path: Path) -> str:
     return path.read_text()
 
 
-def _tool(name: str) -> str:
-    return str(Path(sys.executable).parent / name)
+def _module(name: str) -> list[str]:
+    # Not the program beside Python: it knows where it was installed, and the folder may have moved.
+    return [sys.executable, "-m", name]
 
 
 def _refuse_taken_port(port: int) -> None:

@@ -22,13 +22,13 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from app.settings import SettingsError, load_settings  # noqa: E402
+from app.settings import Settings, SettingsError, load_settings  # noqa: E402
 from scripts.make_secrets import NAMES  # noqa: E402
 
 SETTINGS = ROOT / "inventories/single/group_vars/all/settings.yml"
 WIRING = ROOT / "playbooks/group_vars/all.yml"
-# Named on the command line, or by the playbooks themselves.
-FURTHER = {"fivebox_release"}
+# Named on the command line, or in the vault when there is need.
+FURTHER = {"fivebox_release", "vault_api_settings"}
 SECRET_LENGTHS = {"vault_jwt_secret": 32, "vault_password_pepper": 32}
 SECRET_LENGTH = 16
 GROUPS = ("edge", "api", "database", "cache")
@@ -153,6 +153,9 @@ def _environment(environment: Values) -> Iterator[str]:
     for name in [name for name in os.environ if name.startswith("FIVEBOX_")]:
         del os.environ[name]
     os.environ.update({name: str(value) for name, value in environment.items()})
+    known = {f"FIVEBOX_{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(set(environment) - known):
+        yield f"fivebox_api_settings: there is no {name}; see docs/settings.md"
     sources = _sources()
     try:
         load_settings()
@@ -164,7 +167,7 @@ def _environment(environment: Values) -> Iterator[str]:
 
 def _sources() -> dict[str, str]:
     """Which setting of the inventory a variable of the API comes from."""
-    wired = yaml.safe_load(WIRING.read_text(encoding="utf-8"))["app_environment"]
+    wired = yaml.safe_load(WIRING.read_text(encoding="utf-8"))["app_environment_auto"]
     found = {name: re.findall(r"\b(?:fivebox|vault)_\w+", text) for name, text in wired.items()}
     # A database's URL names its role before its password.
     return {name: words[-1] for name, words in found.items() if words}

@@ -19,6 +19,7 @@ SOURCES = (
     "wsgi_events.py",
     "gunicorn.conf.py",
     "gunicorn.events.conf.py",
+    "gunicorn.logging.json",
 )
 # Debian 12 and 13.
 PYTHONS = ("3.11", "3.13")

@@ -28,7 +28,7 @@ def main(folder: str, requirements: str) -> None:
             sys.exit(
                 "python3 has no venv module; on Debian or Ubuntu: apt-get install python3-venv"
             )
-    print(f"Installing {requirements} ...", flush=True)
+    print(f"Installing {requirements}, a minute or two at first ...", flush=True)
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     done = _run([*install, "--require-hashes", "--only-binary=:all:", "-r", requirements])
     if done.returncode:
@@ -58,4 +58,7 @@ def _fault(text: str) -> str:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit("Stopped; run make again to go on.")

@@ -76,4 +76,10 @@ def _refuse(status: int) -> Response:
         record("access.refused", UUID(g.user_id), outcome="refused", route=route)
         db.session.commit()
         raise Forbidden("Your role does not allow this.")
-    raise Unauthorized("Send a valid access token: `Authorization: Bearer <token>`.")
+    if "device_id" in g:
+        raise Unauthorized("This device is logged out; log in again.", reason="ended")
+    if request.authorization:
+        raise Unauthorized(
+            "The access token is not valid, or not any more; refresh it.", reason="invalid"
+        )
+    raise Unauthorized("Send an access token: `Authorization: Bearer <token>`.", reason="missing")

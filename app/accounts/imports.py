@@ -95,7 +95,7 @@ def _read(lines: Iterable[bytes]) -> list[ImportedAccount]:
         except ValidationError as error:
             # Names the field and the fault, never the value.
             faults += [
-                f"line {number}: {fault['field'] or 'the line'}: {fault['detail']}"
+                f"line {number}: {fault['field']}: {fault['detail']}"
                 for fault in invalid_input(error).extra["errors"]
             ]
         else:

@@ -32,6 +32,10 @@ class JsonRequest(Request):
             raise BadRequest("The body must be a JSON object.")
         return body
 
+    def on_json_loading_failure(self, _error: ValueError | None) -> Any:
+        """Answer 400 in the terms of this API."""
+        raise BadRequest("The body is not valid JSON.")
+
 
 def takes_body(media_type: str) -> Callable[[View], View]:
     """Decorator, the innermost, of a view that reads a body of another type than JSON."""

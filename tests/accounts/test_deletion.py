@@ -53,7 +53,9 @@ def full(register, client):
         account = register()
         habit = {"id": "run", "name": "Run", "start_date": "2026-01-01"}
         client.post("/v1/habits", json=habit, headers=account.headers)
-        client.put("/v1/habits/run/progress/2026-01-01", json={}, headers=account.headers)
+        client.put(
+            "/v1/habits/run/progress/2026-01-01", json={"completed": True}, headers=account.headers
+        )
         return account
 
     return make

@@ -26,7 +26,9 @@ def two(register, client):
     for account in accounts:
         habit = {"id": "same", "name": "Secret", "start_date": "2026-01-01"}
         client.post("/v1/habits", json=habit, headers=account.headers)
-        client.put("/v1/habits/same/progress/2026-01-01", json={}, headers=account.headers)
+        client.put(
+            "/v1/habits/same/progress/2026-01-01", json={"completed": True}, headers=account.headers
+        )
     return accounts
 
 

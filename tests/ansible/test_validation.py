@@ -130,6 +130,10 @@ def test_sound_settings_pass(tmp_path: Path) -> None:
             "fivebox_trusted_proxies: '10.0.0.0/99' does",
         ),
         (
+            {"fivebox_api_settings": {"FIVEBOX_MAIL": "a"}},
+            "fivebox_api_settings: there is no FIVEBOX_MAIL",
+        ),
+        (
             {"fivebox_domian": "a"},
             "fivebox_domian: there is no such setting; is fivebox_domain meant?",
         ),

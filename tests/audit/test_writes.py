@@ -11,7 +11,9 @@ from app.extensions import db
 def put_day(client):
     def put(account, day: str):
         return client.put(
-            f"/v1/habits/run/progress/{day}", json={"note": "mine"}, headers=account.headers
+            f"/v1/habits/run/progress/{day}",
+            json={"completed": True, "note": "mine"},
+            headers=account.headers,
         )
 
     return put

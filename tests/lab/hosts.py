@@ -261,8 +261,7 @@ def main() -> None:
     elif arguments.verb == "down":
         names = [host.name for host in all_hosts()] if arguments.all else arguments.names
         for name in names:
-            if (HOSTS / name).exists():
-                Host.find(name).remove()
+            Host.find(name).remove()
         if arguments.all:
             network.remove()
     else:

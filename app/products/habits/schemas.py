@@ -87,7 +87,7 @@ class HabitsOutput(Output):
 
 
 class ProgressInput(Body):
-    completed: bool = True
+    completed: bool
     note: LongText = ""
 
 

@@ -90,7 +90,8 @@ def create_habit(user_id: UUID, data: HabitInput) -> tuple[Habit, bool]:
     elif all(getattr(habit, name) == value for name, value in fields.items()):
         return habit, False
     else:
-        raise Conflict("The id is taken by another habit of yours.")
+        current = HabitOutput.model_validate(habit).model_dump(mode="json")
+        raise Conflict("The id is taken by another habit of yours.", current=current)
     db.session.commit()
     RECORDS_CREATED.labels("user_habits").inc()
     return habit, True
@@ -237,6 +238,8 @@ def list_progress(
     if habit_id is not None:
         get_habit(user_id, habit_id)
         statement = statement.where(Progress.habit_id == habit_id)
+    if query.start and query.end and query.start > query.end:
+        raise Unprocessable("start", "must not be after the end")
     if query.start:
         statement = statement.where(Progress.date >= query.start)
     if query.end:

@@ -83,13 +83,13 @@ def test_an_unchanged_row_is_not_sent_again(user: Account) -> None:
         ({"name": ""}, "name"),
         ({"name": "x" * 201}, "name"),
         ({"start_date": "1999-12-31"}, "start_date"),
-        ({"schedule": "weekdays"}, ""),
+        ({"schedule": "weekdays"}, "input"),
         ({"schedule": "weekdays", "weekdays": [0]}, "weekdays.0"),
         ({"schedule": "weekly", "times_per_week": 8}, "times_per_week"),
-        ({"schedule": "daily", "times_per_week": 2}, ""),
+        ({"schedule": "daily", "times_per_week": 2}, "input"),
         ({"id": "a/b"}, "id"),
         ({"colour": "red"}, "colour"),
-        ({"name": "a\0b"}, ""),
+        ({"name": "a\0b"}, "input"),
     ],
 )
 def test_each_fault_is_named(user: Account, changes: dict[str, Any], field: str) -> None:
@@ -138,7 +138,7 @@ def test_inactive_habits_are_filtered(user: Account) -> None:
 
 def test_another_user_gets_404_everywhere(user: Account, register: Callable[..., Account]) -> None:
     create(user)
-    call(user, "PUT", "/v1/habits/run/progress/2026-01-01", {})
+    call(user, "PUT", "/v1/habits/run/progress/2026-01-01", {"completed": True})
     other = register()
     for method, path, body in (
         ("GET", "/v1/habits/run", None),
@@ -147,7 +147,7 @@ def test_another_user_gets_404_everywhere(user: Account, register: Callable[...,
         ("GET", "/v1/habits/run/statistics", None),
         ("GET", "/v1/habits/run/progress", None),
         ("GET", "/v1/habits/run/progress/2026-01-01", None),
-        ("PUT", "/v1/habits/run/progress/2026-01-01", {}),
+        ("PUT", "/v1/habits/run/progress/2026-01-01", {"completed": True}),
         ("DELETE", "/v1/habits/run/progress/2026-01-01", None),
     ):
         assert call(other, method, path, body).status_code == 404, (method, path)

@@ -11,6 +11,8 @@ from psycopg import Connection
 from tests.conftest import Account
 from tests.products.habits.test_habits import call, create
 
+DONE = {"completed": True}
+
 
 @pytest.fixture
 def user(register: Callable[..., Account]) -> Account:
@@ -41,7 +43,7 @@ def test_a_day_is_recorded_replaced_and_deleted(user: Account) -> None:
     assert stale.status_code == 412
     assert call(user, "DELETE", path).status_code == 204
     assert call(user, "GET", path).status_code == 404
-    assert call(user, "PUT", path, {}).status_code == 201
+    assert call(user, "PUT", path, DONE).status_code == 201
 
 
 def test_a_late_day_joins_two_streaks(user: Account) -> None:
@@ -140,16 +142,16 @@ def test_devices_that_write_at_once_neither_fail_nor_lose(user: Account) -> None
 
 def test_a_condition_on_a_day_that_is_not_there_fails(user: Account) -> None:
     path = "/v1/habits/run/progress/2026-01-05"
-    assert call(user, "PUT", path, {}, If_Match='"999"').status_code == 412
-    etag = call(user, "PUT", path, {}).headers["ETag"]
+    assert call(user, "PUT", path, DONE, If_Match='"999"').status_code == 412
+    etag = call(user, "PUT", path, DONE).headers["ETag"]
     call(user, "DELETE", path)
     # Another device has deleted it meanwhile; that must not be undone unseen.
-    assert call(user, "PUT", path, {}, If_Match=etag).status_code == 412
+    assert call(user, "PUT", path, DONE, If_Match=etag).status_code == 412
 
 
 def test_a_day_can_be_made_only_if_it_is_not_there(user: Account) -> None:
     path = "/v1/habits/run/progress/2026-01-05"
-    assert call(user, "PUT", path, {}, If_None_Match="*").status_code == 201
+    assert call(user, "PUT", path, DONE, If_None_Match="*").status_code == 201
     refused = call(user, "PUT", path, {"completed": False}, If_None_Match="*")
     assert refused.status_code == 412
     assert refused.get_json()["current"]["completed"] is True
@@ -157,7 +159,7 @@ def test_a_day_can_be_made_only_if_it_is_not_there(user: Account) -> None:
 
 def test_a_weak_etag_serves_as_condition(user: Account) -> None:
     path = "/v1/habits/run/progress/2026-01-05"
-    etag = call(user, "PUT", path, {}).headers["ETag"]
+    etag = call(user, "PUT", path, DONE).headers["ETag"]
     # A proxy that compresses an answer weakens its ETag.
     answer = call(user, "PUT", path, {"completed": False}, If_Match=f"W/{etag}")
     assert answer.status_code == 200
