@@ -15,6 +15,7 @@ from tests.lab.hosts import Host
 SECONDS = 5
 UNITS = {
     "fivebox-api@blue": "/health",
+    "fivebox-events@blue": "",
     "nginx": "/health",
     "redis-server": "/health",
     "postgresql@*-main": "/v1/habits",
