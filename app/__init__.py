@@ -1,6 +1,7 @@
 """Fivebox: the API of an offline-first app."""
 
 from importlib import import_module
+from importlib.util import find_spec
 
 from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -12,6 +13,8 @@ from app.extensions import db, jwt, migrate, redis
 from app.openapi import configure as configure_openapi
 from app.serialization import OrjsonProvider
 from app.settings import ROOT, Settings, load_settings, version
+from app.sync.collection import Collection
+from app.sync.routes import sync
 
 
 def create_app(settings: Settings | None = None) -> APIFlask:
@@ -40,11 +43,19 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     converters.init_app(app)
     operations.init_app(app, settings)
     app.register_blueprint(accounts)
+    app.register_blueprint(sync)
     for name in settings.products:
         app.register_blueprint(import_module(f"app.products.{name}.routes").blueprint)
+    app.extensions["sync"] = _collections(settings.products)
     configure_openapi(app)
     cli.init_app(app)
     return app
+
+
+def _collections(products: tuple[str, ...]) -> dict[str, Collection]:
+    modules = [f"app.products.{name}.sync" for name in products]
+    found = [import_module(module) for module in modules if find_spec(module)]
+    return {collection.name: collection for module in found for collection in module.collections}
 
 
 def _flask_config(settings: Settings) -> dict[str, object]:

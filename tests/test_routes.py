@@ -16,6 +16,7 @@ UNLISTED = {"/docs", "/openapi.json", "/internal/metrics", "/static/<path:filena
 SEGMENTS = {
     "row_id": "a-row",
     "day": "2026-01-31",
+    "collection": "habits",
     "uuid": "7f3b7d1e-52f4-4c43-8a3a-111111111111",
 }
 METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
@@ -27,7 +28,9 @@ class Route(NamedTuple):
 
     @property
     def path(self) -> str:
-        return re.sub(r"<(\w+):\w+>", lambda found: SEGMENTS[found[1]], self.rule)
+        return re.sub(
+            r"<(?:(\w+):)?(\w+)>", lambda found: SEGMENTS[found[1] or found[2]], self.rule
+        )
 
     @property
     def documented_path(self) -> str:
@@ -170,14 +173,15 @@ def test_a_body_of_another_type_is_refused(register, api_routes, content_type):
 
 def test_a_huge_body_is_refused(register, api_routes, with_body, settings):
     account = register()
-    body = b'{"name": "' + b"a" * settings.max_body_bytes + b'"}'
     for route in api_routes:
         if (route.method, route.documented_path) not in with_body:
             continue
+        in_sync = route.rule.startswith("/v1/sync")
+        limit = settings.sync_max_bytes if in_sync else settings.max_body_bytes
         answer = account.client.open(
             route.path,
             method=route.method,
-            data=body,
+            data=b'{"name": "' + b"a" * limit + b'"}',
             content_type="application/json",
             headers=account.headers,
         )

@@ -51,6 +51,8 @@ RATE_LIMIT_UNAVAILABLE = Counter(
 REGISTRATIONS = Counter("registrations_total", "Accounts registered.")
 LOGIN_ATTEMPTS = Counter("login_attempts_total", "Log-in attempts.", ["outcome"])
 RECORDS_CREATED = Counter("records_created_total", "Owned rows created.", ["table"])
+SYNC_ROUNDS = Counter("sync_rounds_total", "Pulls and pushes.", ["client", "kind", "outcome"])
+SYNC_ROWS = Counter("sync_rows_total", "Rows pulled and pushed.", ["client", "kind"])
 
 blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
 
