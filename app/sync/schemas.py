@@ -73,15 +73,13 @@ class Migration(Body):
         return {*self.tables, *(item.table for item in self.columns)}
 
 
-LastPulledAt = Annotated[
-    int | None,
-    BeforeValidator(_read_null),
-    Field(ge=1, le=MAX_REVISION, description="`timestamp` of the pull before."),
+Timestamp = Annotated[
+    int, Field(ge=1, le=MAX_REVISION, description="`timestamp` of the pull before.")
 ]
 
 
 class ChangesQuery(Input):
-    last_pulled_at: LastPulledAt = Field(None)
+    last_pulled_at: Annotated[Timestamp | None, BeforeValidator(_read_null)] = None
     schema_version: Annotated[int | None, BeforeValidator(_read_null)] = Field(
         None, description="Of the client; for the log of whoever debugs it."
     )
@@ -91,9 +89,7 @@ class ChangesQuery(Input):
 
 
 class ChangesPushQuery(Input):
-    last_pulled_at: int = Field(
-        ge=1, le=MAX_REVISION, description="`timestamp` of the pull just before."
-    )
+    last_pulled_at: Timestamp
 
 
 class TableChanges(BaseModel):

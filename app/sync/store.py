@@ -86,17 +86,6 @@ def validate(collection: Collection, row_id: str, values: Mapping[str, Any], pla
     return fields
 
 
-def refuse_repeated(ids: Sequence[str], place: str) -> None:
-    """A row may be in a push once.
-
-    Raises:
-        Unprocessable: one is there twice.
-    """
-    if len(set(ids)) < len(ids):
-        repeated = next(row_id for n, row_id in enumerate(ids) if row_id in ids[:n])
-        raise Unprocessable(place, f"has the row {repeated} twice")
-
-
 def read(
     collection: Collection, user_id: UUID, wanted: Mapping[str, str | None]
 ) -> dict[str, Stored]:
