@@ -1,24 +1,51 @@
 """Devices with the logic of the stock clients: what they keep, send, and do with the answers."""
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.conftest import Account
 from tests.sync.conftest import Rxdb, Watermelon, habit
 
 FIELDS = ("name", "description")
+Values = dict[str, str]
+
+
+def _nothing() -> None:
+    """What others do between the pull and the push of a round, when they do nothing."""
 
 
 class Oracle:
     """What the server has accepted, in the order in which it did: the truth at the end."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, dict[str, str]] = {}
+        self.rows: dict[str, Values] = {}
 
-    def accept(self, row_id: str, values: dict[str, str] | None) -> None:
-        if values is None:
-            self.rows.pop(row_id, None)
+    def accept(self, row_id: str, new: Values | None, base: Values | None) -> None:
+        """Take a change that the server has acknowledged; None is a deleted or unknown row.
+
+        A writer changes only what it wanted to: all else must be as it was when the writer read
+        the row, or another's acknowledged change would be lost here.
+        """
+        present = self.rows.get(row_id)
+        if new == present:
+            return
+        if new is None or base is None:
+            assert present == base, f"{row_id}: {base} was taken for {present}"
         else:
-            self.rows[row_id] = values
+            assert present is not None, f"{row_id} came back to life"
+            for name in FIELDS:
+                assert new[name] != base[name] or new[name] == present[name], (row_id, name)
+        if new is None:
+            del self.rows[row_id]
+        else:
+            self.rows[row_id] = new
+
+
+def values_of(row: dict[str, Any] | None) -> Values | None:
+    """What the test compares of a row."""
+    if row is None or row.get("_deleted"):
+        return None
+    return {name: row[name] for name in FIELDS}
 
 
 class RxdbDevice:
@@ -37,18 +64,19 @@ class RxdbDevice:
         if row_id in self.local:
             self.local[row_id] = {**self.local[row_id], "_deleted": True}
 
-    def sync(self, *, lost: bool = False) -> None:
+    def sync(self, *, lost: bool = False, between: Callable[[], None] = _nothing) -> None:
         self._pull(lost)
+        between()
         self._push(lost)
 
     def rows(self) -> dict[str, dict[str, str]]:
-        live = (row for row in self.local.values() if not row["_deleted"])
-        return {row["id"]: {name: row[name] for name in FIELDS} for row in live}
+        values = {row_id: values_of(row) for row_id, row in self.local.items()}
+        return {row_id: row for row_id, row in values.items() if row is not None}
 
     def _pull(self, lost: bool) -> None:
         while True:
             before = self.calls.checkpoint
-            documents = self.calls.documents(limit=2)
+            documents = self.calls.documents(limit=1)
             if lost:
                 self.calls.checkpoint = before
                 return
@@ -56,7 +84,7 @@ class RxdbDevice:
                 # A row with local changes waits for its push, which finds the conflict.
                 if self.local.get(row_id) == self.assumed.get(row_id):
                     self.local[row_id] = self.assumed[row_id] = document
-            if len(documents) < 2:
+            if not documents:
                 return
 
     def _push(self, lost: bool) -> None:
@@ -68,8 +96,8 @@ class RxdbDevice:
         conflicts = {document["id"]: document for document in answer.get_json()}
         for row in changed:
             if row["id"] not in conflicts:
-                values = None if row["_deleted"] else {name: row[name] for name in FIELDS}
-                self.oracle.accept(row["id"], values)
+                base = values_of(self.assumed.get(row["id"]))
+                self.oracle.accept(row["id"], values_of(row), base)
                 if not lost:
                     self.assumed[row["id"]] = row
         if not lost:
@@ -91,6 +119,7 @@ class WatermelonDevice:
     def __init__(self, account: Account, oracle: Oracle) -> None:
         self.calls, self.oracle = Watermelon(account), oracle
         self.local: dict[str, dict[str, Any]] = {}
+        self.pulled: dict[str, Values | None] = {}
         self.status: dict[str, str] = {}
         self.changed: dict[str, set[str]] = {}
         self.deleted: set[str] = set()
@@ -111,13 +140,14 @@ class WatermelonDevice:
             if self.status.pop(row_id, None) != "created":
                 self.deleted.add(row_id)
 
-    def sync(self, *, lost: bool = False) -> None:
+    def sync(self, *, lost: bool = False, between: Callable[[], None] = _nothing) -> None:
         before = self.calls.last_pulled_at
         changes = self.calls.changes()["habits"]
         if lost and before is None:
             self.calls.last_pulled_at = None
             return
         for row in changes["updated"]:
+            self.pulled[row["id"]] = values_of(row)
             if row["id"] not in self.deleted:
                 mine = self.local.get(row["id"], {})
                 kept = {name: mine[name] for name in self.changed.get(row["id"], ())}
@@ -125,9 +155,10 @@ class WatermelonDevice:
                 if row["id"] in self.status:
                     self.status[row["id"]] = "updated"
         for row_id in changes["deleted"]:
-            for known in (self.local, self.status, self.changed):
+            for known in (self.local, self.pulled, self.status, self.changed):
                 known.pop(row_id, None)
             self.deleted.discard(row_id)
+        between()
         self._push(lost)
 
     def rows(self) -> dict[str, dict[str, str]]:
@@ -146,13 +177,18 @@ class WatermelonDevice:
             return
         assert answer.status_code == 204, answer.text
         for row in (*raw["created"], *raw["updated"]):
-            self.oracle.accept(row["id"], {name: row[name] for name in FIELDS})
+            self._accepted(row["id"], values_of(row), lost)
         for row_id in self.deleted:
-            self.oracle.accept(row_id, None)
+            self._accepted(row_id, None, lost)
         if not lost:
             self.status.clear()
             self.changed.clear()
             self.deleted.clear()
+
+    def _accepted(self, row_id: str, values: Values | None, lost: bool) -> None:
+        self.oracle.accept(row_id, values, self.pulled.get(row_id))
+        if not lost:
+            self.pulled[row_id] = values
 
 
 class RestWriter:
@@ -165,15 +201,15 @@ class RestWriter:
         path, headers = f"/v1/habits/{row_id}", self.account.headers
         answer = self.account.client.patch(path, json={field: value}, headers=headers)
         if answer.status_code == 200:
-            body = answer.get_json()
-            self.oracle.accept(row_id, {name: body[name] for name in FIELDS})
+            new = values_of(answer.get_json())
+            self.oracle.accept(row_id, new, self.oracle.rows.get(row_id))
 
     def delete(self, row_id: str) -> None:
         answer = self.account.client.delete(f"/v1/habits/{row_id}", headers=self.account.headers)
         if answer.status_code == 204:
-            self.oracle.accept(row_id, None)
+            self.oracle.accept(row_id, None, self.oracle.rows.get(row_id))
 
-    def sync(self, *, lost: bool = False) -> None:
+    def sync(self, *, lost: bool = False, between: Callable[[], None] = _nothing) -> None:
         """It writes at once."""
 
     def rows(self) -> dict[str, dict[str, str]]:

@@ -5,6 +5,7 @@ FIVEBOX_SYNC_EXAMPLES sets their number.
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import psycopg
 from hypothesis import HealthCheck, given, settings
@@ -15,9 +16,8 @@ from tests.sync.devices import FIELDS, Oracle, RestWriter, RxdbDevice, Watermelo
 
 EXAMPLES = int(os.environ.get("FIVEBOX_SYNC_EXAMPLES", "60"))
 KINDS = (RxdbDevice, RxdbDevice, WatermelonDevice, WatermelonDevice, RestWriter)
-EDIT = st.tuples(
-    st.just("edit"), st.sampled_from("abc"), st.sampled_from(FIELDS), st.sampled_from("xyz")
-)
+WORDS = (st.sampled_from("abc"), st.sampled_from(FIELDS), st.sampled_from("xyz"))
+EDIT = st.tuples(st.just("edit"), *WORDS)
 STEP = st.tuples(
     st.integers(0, len(KINDS) - 1),
     st.one_of(
@@ -26,6 +26,7 @@ STEP = st.tuples(
         st.tuples(st.just("delete"), st.sampled_from("abc")),
         st.just(("sync",)),
         st.just(("lose",)),
+        st.tuples(st.just("meddle"), *WORDS),
     ),
 )
 
@@ -45,6 +46,8 @@ def test_devices_converge_and_nothing_accepted_is_lost(register):
         for number, (action, *words) in steps:
             if action in ("sync", "lose"):
                 devices[number].sync(lost=action == "lose")
+            elif action == "meddle":
+                devices[number].sync(between=partial(devices[-1].edit, *words))
             else:
                 getattr(devices[number], action)(*words)
         # A conflict takes a round to learn of and one to settle, and another's echo one more.
