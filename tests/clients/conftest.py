@@ -39,10 +39,7 @@ def node_modules() -> Path:
     with (HERE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not installed.exists() or installed.read_text() != wanted.read_text():
-            environment = {
-                **os.environ,
-                "PATH": f"{Path(tool('node')).parent}:{os.environ['PATH']}",
-            }
+            path = f"{Path(tool('node')).parent}:{os.environ['PATH']}"
             subprocess.run(
                 [tool("npm"), "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
                 cwd=HERE,

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 PROJECT = Path(__file__).resolve().parents[2]
-SECONDS = 30
+SECONDS = 90
 
 
 class Server:
@@ -51,6 +51,7 @@ class Server:
             except (urllib.error.URLError, OSError):
                 assert self._process.poll() is None
                 assert time.monotonic() < deadline
+                time.sleep(0.1)
             else:
                 return
 
