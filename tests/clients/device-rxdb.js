@@ -1,6 +1,7 @@
 import './clock.js';
 import { createRxDatabase } from 'rxdb';
 import { getRxStorageMemory } from 'rxdb/plugins/storage-memory';
+import { firstValueFrom } from 'rxjs';
 import { Api } from './api.js';
 import { collections } from './collections.js';
 import { obey } from './commands.js';
@@ -8,12 +9,13 @@ import { startOver } from './start-over.js';
 import { syncCollection } from './sync.js';
 
 const names = Object.keys(collections);
-let database, api, live;
+let database, api;
+let live = [];
 const statuses = [];
 
 // What the handlers of a replication ran into, by HTTP status; null for a lost reply.
 function watch(replication) {
-  replication.error$.subscribe(() => {});
+  replication.error$.subscribe((error) => console.error(error.message));
   return replication;
 }
 
@@ -64,9 +66,10 @@ await obey({
   },
   async startOver(name) {
     const replication = watch(syncCollection(database[name], api, { retryTime: 50 }));
+    await firstValueFrom(replication.error$);
     const fresh = await startOver(database, name, replication, api, collections[name]);
     await fresh.awaitInSync();
-    await fresh.cancel();
+    live.push(fresh);
   },
   async rows(name) {
     const documents = await database[name].find().exec();
