@@ -94,9 +94,9 @@ def seed() -> None:
 )
 @with_appcontext
 def purge(days: int) -> None:
-    """Remove rows deleted long ago, and devices logged out long ago."""
-    rows, devices = purging.purge(days)
-    click.echo(f"Removed {rows} rows and {devices} devices.")
+    """Remove rows deleted long ago, devices logged out long ago, and old sync sessions."""
+    rows, devices, sessions = purging.purge(days)
+    click.echo(f"Removed {rows} rows, {devices} devices and {sessions} sync sessions.")
 
 
 def _create(email: str, password: str, role: str) -> User:

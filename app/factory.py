@@ -1,6 +1,7 @@
 """Where the application is put together."""
 
 from importlib import import_module
+from importlib.util import find_spec
 
 from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -20,6 +21,8 @@ from app.mail import smtp
 from app.openapi import configure as configure_openapi
 from app.serialization import OrjsonProvider
 from app.settings import ROOT, Settings, load_settings, version
+from app.sync.collection import Collection
+from app.sync.routes import sync
 
 
 def create_app(settings: Settings | None = None) -> APIFlask:
@@ -48,17 +51,24 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     converters.init_app(app)
     operations.init_app(app, settings)
     commits.init_app(app, settings)
-    for blueprint in (accounts, addresses, second_factor, audit, analytics, events):
+    for blueprint in (accounts, addresses, second_factor, audit, analytics, events, sync):
         app.register_blueprint(blueprint)
     content.init_app(app, settings)
     files.init_app(app, settings)
     smtp.init_app(app, settings)
     for name in settings.products:
         app.register_blueprint(import_module(f"app.products.{name}.routes").blueprint)
+    app.extensions["sync"] = _collections(settings.products)
     writes.init_app(app)
     configure_openapi(app)
     cli.init_app(app)
     return app
+
+
+def _collections(products: tuple[str, ...]) -> dict[str, Collection]:
+    modules = [f"app.products.{name}.sync" for name in products]
+    found = [import_module(module) for module in modules if find_spec(module)]
+    return {collection.name: collection for module in found for collection in module.collections}
 
 
 def _flask_config(settings: Settings) -> dict[str, object]:

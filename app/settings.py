@@ -122,6 +122,14 @@ class Settings(BaseSettings):
     metrics_dir: Path | None = Field(
         None, description="Folder that the worker processes share for Prometheus metrics."
     )
+    sync_max_rows: int = Field(
+        10_000,
+        ge=1,
+        description="Rows of a push, else 413; and of one answer to a pull.",
+    )
+    sync_max_bytes: int = Field(
+        8_388_608, ge=1024, description="Body of a push; a larger one is refused with 413."
+    )
     products: CommaList = Field(("habits",), description="Product modules to serve.")
     content_cache_seconds: int = Field(
         300, ge=1, le=86_400, description="Life of content in Redis; a write ends it at once."

@@ -1,5 +1,8 @@
 """Real PostgreSQL and Valkey for every worker of the tests; each test begins with no accounts."""
 
+import io
+import json
+import logging
 import os
 import secrets
 import shutil
@@ -15,6 +18,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from structlog.stdlib import ProcessorFormatter
 
 from local.servers import EmbeddedServers
 
@@ -166,3 +170,17 @@ def admin(register_admin: Callable[..., Account]) -> Account:
 @pytest.fixture
 def project() -> Path:
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def lines(app: APIFlask) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """The lines logged so far, parsed."""
+    root = logging.getLogger()
+    written = next(h for h in root.handlers if isinstance(h.formatter, ProcessorFormatter))
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    # Without a formatter of its own: another app that configures the logs would remove it.
+    handler.format = written.format  # type: ignore[method-assign]
+    root.addHandler(handler)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    root.removeHandler(handler)

@@ -109,12 +109,12 @@ def test_purging_removes_old_tombstones_and_raises_the_floor(run, register, owne
     result = run("purge")
 
     assert result.exit_code == 0
-    assert result.output == "Removed 1 rows and 0 devices.\n"
+    assert result.output == "Removed 1 rows, 0 devices and 0 sync sessions.\n"
     left = owner_connection.execute("SELECT id FROM user_habits WHERE user_id = %s", [ada.id])
     assert {row[0] for row in left} == {"kept", "recent"}
     floors = dict(owner_connection.execute("SELECT user_id::text, purge_floor FROM sync_state"))
     assert floors == {ada.id: removed_rev, eve.id: 0}
-    assert run("purge").output == "Removed 0 rows and 0 devices.\n"
+    assert run("purge").output == "Removed 0 rows, 0 devices and 0 sync sessions.\n"
     assert owner_connection.execute(
         "SELECT purge_floor FROM sync_state WHERE user_id = %s", [ada.id]
     ).fetchone() == (removed_rev,)
@@ -139,7 +139,7 @@ def test_purging_removes_devices_that_ended_long_ago(
         [days],
     )
 
-    assert run("purge").output == f"Removed 0 rows and {removed} devices.\n"
+    assert run("purge").output == f"Removed 0 rows, {removed} devices and 0 sync sessions.\n"
     assert owner_connection.execute("SELECT count(*) FROM devices").fetchone()[0] == 1 - removed
 
 

@@ -146,6 +146,8 @@ class DeviceOutput(Output):
     created_at: datetime
     last_seen_at: datetime
     current: bool = Field(False, description="Whether this request came from it.")
+    last_sync_at: datetime | None = Field(None, description="null when it never synced.")
+    last_sync_rev: int | None = Field(None, description="The newest revision that it pulled.")
 
 
 class DevicesOutput(Output):

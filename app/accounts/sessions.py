@@ -27,6 +27,7 @@ from app.database.session import act_as
 from app.errors import NotFound, Unauthorized, Unprocessable
 from app.extensions import db
 from app.pages import PageQuery, decode_cursor, page_of
+from app.sync.models import SyncSession
 
 GRACE = timedelta(seconds=10)
 # Bounds the row; the oldest replies of a client that repeats more often serve no more.
@@ -135,15 +136,22 @@ def list_devices(user_id: UUID, current: UUID, query: PageQuery) -> dict[str, An
         query: which page.
     """
     key = tuple_(Device.last_seen_at, Device.id)
-    statement = select(Device).where(
+    synced = (
+        select(func.max(SyncSession.last_at), func.max(SyncSession.rev))
+        .where(SyncSession.device_id == Device.id)
+        .lateral()
+    )
+    statement = select(Device, *synced.c).where(
         Device.user_id == user_id, Device.revoked_at.is_(None), Device.expires_at > func.now()
     )
     if query.after:
         statement = statement.where(key < _cursor_key(query.after))
     ordered = statement.order_by(Device.last_seen_at.desc(), Device.id.desc())
     rows = [
-        DeviceOutput.model_validate(device).model_copy(update={"current": device.id == current})
-        for device in db.session.scalars(ordered.limit(query.limit + 1))
+        DeviceOutput.model_validate(device).model_copy(
+            update={"current": device.id == current, "last_sync_at": at, "last_sync_rev": rev}
+        )
+        for device, at, rev in db.session.execute(ordered.limit(query.limit + 1))
     ]
     return page_of(rows, query.limit, lambda row: (row.last_seen_at.isoformat(), str(row.id)))
 

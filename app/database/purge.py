@@ -10,26 +10,29 @@ from app.database.base import Base, OwnedRow
 from app.database.session import act_as
 from app.extensions import db
 from app.settings import ROOT
+from app.sync.models import SyncSession
 
 DEVICE_DAYS = 90
+SESSION_DAYS = 90
 
 
-def purge(days: int) -> tuple[int, int]:
-    """Remove tombstones and ended devices; one transaction per user.
+def purge(days: int) -> tuple[int, int, int]:
+    """Remove tombstones, ended devices and old sync sessions; one transaction per user.
 
     `sync_state.purge_floor` rises to the highest revision removed: a client that last pulled
     before it has missed a deletion and must fetch everything.
 
     Args:
-        days: age of the tombstones to remove; devices ended 90 days ago go too.
+        days: age of the tombstones to remove; devices ended 90 days ago go too, and sync
+            sessions of that age.
 
     Returns:
-        the number of rows and of devices removed.
+        the number of rows, of devices and of sync sessions removed.
     """
     act_as(None, scope="accounts")
     users = db.session.scalars(select(User.id)).all()
     db.session.commit()
-    rows = devices = 0
+    rows = devices = sessions = 0
     now = datetime.now(UTC)
     for user_id in users:
         act_as(user_id)
@@ -56,8 +59,18 @@ def purge(days: int) -> tuple[int, int]:
                 .returning(Device.id)
             ).all()
         )
+        sessions += len(
+            db.session.scalars(
+                delete(SyncSession)
+                .where(
+                    SyncSession.user_id == user_id,
+                    SyncSession.last_at < now - timedelta(days=SESSION_DAYS),
+                )
+                .returning(SyncSession.device_id)
+            ).all()
+        )
         db.session.commit()
-    return rows, devices
+    return rows, devices, sessions
 
 
 def owned_models() -> list[type[OwnedRow]]:

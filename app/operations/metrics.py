@@ -70,6 +70,8 @@ CONTENT_FETCHES = Counter(
 )
 EDGE_PURGES = Counter("content_edge_purges_total", "Purges sent to edges: ok, failed.", ["outcome"])
 FILE_BYTES = Counter("file_bytes_total", "Bytes of users' files.", ["change"])
+SYNC_ROUNDS = Counter("sync_rounds_total", "Pulls and pushes.", ["client", "kind", "outcome"])
+SYNC_ROWS = Counter("sync_rows_total", "Rows pulled and pushed.", ["client", "kind"])
 
 blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
 

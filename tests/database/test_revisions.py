@@ -1,4 +1,4 @@
-"""The revision feed: every change has the next number of its user, in order of becoming visible."""
+"""The revision feed: a transaction has its user's next number, in order of becoming visible."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -56,26 +56,60 @@ def test_an_unchanged_row_keeps_its_revision(
     user = register().id
     with _as_app(servers, user) as connection:
         connection.execute(SQL + VALUES, {"user": user, "id": "a"})
+        connection.commit()
         for _ in range(3):
             connection.execute("UPDATE user_habits SET name = 'x'")
-        assert _revisions_here(connection) == [1]
+            connection.commit()
+        assert _revisions(connection) == [1]
         connection.execute("UPDATE user_habits SET name = 'y'")
-        assert _revisions_here(connection) == [2]
+        connection.commit()
+        assert _revisions(connection) == [2]
 
 
-def _revisions_here(connection: psycopg.Connection) -> list[int]:
-    return [row[0] for row in connection.execute("SELECT rev FROM user_habits").fetchall()]
-
-
-def test_each_row_of_a_statement_has_its_own_revision(
+def test_the_rows_of_a_transaction_share_one_revision(
     app: APIFlask, register: Callable[..., Account], servers: object
 ) -> None:
     user = register().id
     with _as_app(servers, user) as connection:
         for row in "abc":
             connection.execute(SQL + VALUES, {"user": user, "id": row})
-        connection.execute("UPDATE user_habits SET name = 'all'")
-        assert sorted(_revisions_here(connection)) == [4, 5, 6]
+        connection.commit()
+        assert _revisions(connection) == [1, 1, 1]
+        connection.execute("UPDATE user_habits SET name = 'y' WHERE id <> 'a'")
+        connection.execute("UPDATE user_habits SET name = 'z' WHERE id = 'b'")
+        connection.commit()
+        assert _revisions(connection) == [1, 2, 2]
+
+
+def test_a_savepoint_that_is_rolled_back_gives_its_number_back(
+    app: APIFlask, register: Callable[..., Account], servers: object
+) -> None:
+    user = register().id
+    with _as_app(servers, user) as connection:
+        with connection.transaction(force_rollback=True):
+            connection.execute(SQL + VALUES, {"user": user, "id": "undone"})
+        connection.execute(SQL + VALUES, {"user": user, "id": "kept"})
+        connection.commit()
+        assert _revisions(connection) == [1]
+        counter = connection.execute("SELECT rev FROM sync_state").fetchone()
+        assert counter == (1,)
+
+
+def test_a_new_row_was_made_when_it_was_changed(
+    app: APIFlask, register: Callable[..., Account], servers: object
+) -> None:
+    user = register().id
+    query = "SELECT created_at, updated_at FROM user_habits"
+    with _as_app(servers, user) as connection:
+        connection.execute(SQL + VALUES, {"user": user, "id": "a"})
+        connection.commit()
+        created, updated = connection.execute(query).fetchone() or (None, None)
+        assert created == updated
+        connection.commit()
+        connection.execute("UPDATE user_habits SET name = 'y', created_at = now() - interval '1d'")
+        connection.commit()
+        assert (connection.execute(query).fetchone() or ())[0] == created
+        assert (connection.execute(query).fetchone() or ())[1] > created
 
 
 def test_users_count_apart(
@@ -85,7 +119,7 @@ def test_users_count_apart(
         user = register().id
         with _as_app(servers, user) as connection:
             connection.execute(SQL + VALUES, {"user": user, "id": "a"})
-            assert _revisions_here(connection) == [1]
+            assert _revisions(connection) == [1]
 
 
 def test_a_row_cannot_change_its_id(

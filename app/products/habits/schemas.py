@@ -91,6 +91,13 @@ class ProgressInput(Body):
     note: LongText = ""
 
 
+class ProgressFields(ProgressInput):
+    """A whole day of a habit."""
+
+    habit_id: RowId
+    date: Day
+
+
 class ProgressOutput(Output):
     id: str
     habit_id: str

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
-from sqlalchemy import Date, Integer, bindparam, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import select, tuple_
+from sqlalchemy.dialects.postgresql import insert
 
 from app.accounts.models import User
 from app.database.feed import lock_feed
@@ -32,16 +32,20 @@ from app.products.habits.schemas import (
     RateOutput,
     StatisticsOutput,
 )
-from app.products.habits.streaks import History, Rate, Schedule
+from app.products.habits.streaks import Rate
+from app.products.habits.upkeep import (
+    SCHEDULE_FIELDS,
+    DayRow,
+    delete_progress_of,
+    history_of,
+    progress_id,
+    progress_rows,
+    refresh_streaks,
+    store_streaks,
+    streak_of,
+)
 
 DEFAULT_RANGE_DAYS = 84
-SCHEDULE_FIELDS = {"schedule", "weekdays", "times_per_week", "start_date"}
-
-_SET_STREAKS = text(
-    "UPDATE user_progress AS p SET streak = new.streak "
-    "FROM unnest(:days, :streaks) AS new (date, streak) "
-    "WHERE p.user_id = :user_id AND p.habit_id = :habit_id AND p.date = new.date"
-).bindparams(bindparam("days", type_=ARRAY(Date)), bindparam("streaks", type_=ARRAY(Integer)))
 
 
 def list_habits(user_id: UUID, query: HabitsQuery) -> dict[str, Any]:
@@ -120,8 +124,7 @@ def update_habit(user_id: UUID, habit_id: str, data: HabitPatch) -> Habit:
     _assign(habit, fields.model_dump())
     db.session.flush()
     if changes.keys() & SCHEDULE_FIELDS:
-        rows = _progress_rows(user_id, habit_id)
-        _store_streaks(habit, _history(habit, rows), rows)
+        refresh_streaks(user_id, [habit_id])
     db.session.commit()
     return habit
 
@@ -136,18 +139,8 @@ def delete_habit(user_id: UUID, habit_id: str) -> None:
     lock_feed(user_id)
     habit = get_habit(user_id, habit_id)
     require_match(habit, HabitOutput)
-    now = datetime.now(UTC)
-    habit.deleted_at = now
-    db.session.execute(
-        update(Progress)
-        .where(
-            Progress.user_id == user_id,
-            Progress.habit_id == habit_id,
-            Progress.deleted_at.is_(None),
-        )
-        .values(deleted_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    habit.deleted_at = datetime.now(UTC)
+    delete_progress_of(user_id, [habit_id])
     db.session.commit()
 
 
@@ -157,7 +150,7 @@ def get_progress(user_id: UUID, habit_id: str, day: date) -> Progress:
     Raises:
         NotFound: the user has no such habit, or nothing was recorded that day.
     """
-    progress = db.session.get(Progress, (user_id, _progress_id(habit_id, day)))
+    progress = db.session.get(Progress, (user_id, progress_id(habit_id, day)))
     if progress is None or progress.deleted_at:
         raise NotFound("Nothing is recorded for this habit and day.")
     return progress
@@ -177,19 +170,19 @@ def put_progress(
     """
     lock_feed(user_id)
     habit = get_habit(user_id, habit_id)
-    before = db.session.get(Progress, (user_id, _progress_id(habit_id, day)))
+    before = db.session.get(Progress, (user_id, progress_id(habit_id, day)))
     new = before is None or before.deleted_at is not None
     require_match(None if new else before, ProgressOutput)
     if before is not None and not new and _is_same(before, data):
         return before, False
-    rows = [row for row in _progress_rows(user_id, habit_id) if row[0] != day]
-    history = _history(habit, [*rows, (day, data.completed, 0)])
+    rows = [row for row in progress_rows(user_id, [habit_id])[habit_id] if row.day != day]
+    history = history_of(habit, [*rows, DayRow(day, data.completed, 0)])
     statement = insert(Progress).values(
         user_id=user_id,
-        id=_progress_id(habit_id, day),
+        id=progress_id(habit_id, day),
         habit_id=habit_id,
         date=day,
-        streak=_streak(history, day, data.completed),
+        streak=streak_of(history, day, data.completed),
         **data.model_dump(),
     )
     changed = ("completed", "note", "streak")
@@ -200,7 +193,7 @@ def put_progress(
         ).returning(Progress),
         execution_options={"populate_existing": True},
     ).one()
-    _store_streaks(habit, history, rows)
+    store_streaks(user_id, {habit_id: (history, rows)})
     db.session.commit()
     if new:
         RECORDS_CREATED.labels("user_progress").inc()
@@ -215,13 +208,12 @@ def delete_progress(user_id: UUID, habit_id: str, day: date) -> None:
         PreconditionFailed: it is not the revision that If-Match names.
     """
     lock_feed(user_id)
-    habit = get_habit(user_id, habit_id)
+    get_habit(user_id, habit_id)
     progress = get_progress(user_id, habit_id, day)
     require_match(progress, ProgressOutput)
     progress.deleted_at = datetime.now(UTC)
     db.session.flush()
-    rows = _progress_rows(user_id, habit_id)
-    _store_streaks(habit, _history(habit, rows), rows)
+    refresh_streaks(user_id, [habit_id])
     db.session.commit()
 
 
@@ -268,8 +260,8 @@ def statistics(user: User, habit_id: str, query: RangeQuery) -> StatisticsOutput
     if (last - first).days >= MAX_RANGE_DAYS:
         raise Unprocessable("start", f"must be within {MAX_RANGE_DAYS} days of the end")
     # A day in the future is not done yet, whatever a clock that is wrong has recorded.
-    rows = [row for row in _progress_rows(user.id, habit_id) if row[0] <= today]
-    history = _history(habit, rows)
+    rows = [row for row in progress_rows(user.id, [habit_id])[habit_id] if row.day <= today]
+    history = history_of(habit, rows)
     return StatisticsOutput(
         today=today,
         unit="weeks" if habit.schedule == "weekly" else "days",
@@ -300,38 +292,6 @@ def _is_same(progress: Progress, data: ProgressInput) -> bool:
 def _assign(habit: Habit, fields: dict[str, Any]) -> None:
     for name, value in fields.items():
         setattr(habit, name, value)
-
-
-def _progress_id(habit_id: str, day: date) -> str:
-    return f"{habit_id}:{day.isoformat()}"
-
-
-def _progress_rows(user_id: UUID, habit_id: str) -> list[tuple[date, bool, int]]:
-    statement = select(Progress.date, Progress.completed, Progress.streak).where(
-        Progress.user_id == user_id, Progress.habit_id == habit_id, Progress.deleted_at.is_(None)
-    )
-    return [(day, completed, streak) for day, completed, streak in db.session.execute(statement)]
-
-
-def _history(habit: Habit, rows: Iterable[tuple[date, bool, int]]) -> History:
-    weekdays = frozenset(habit.weekdays or range(1, 8))
-    schedule = Schedule(habit.start_date, weekdays, habit.times_per_week)
-    return History.of(schedule, (day for day, completed, _ in rows if completed))
-
-
-def _streak(history: History, day: date, completed: bool) -> int:
-    # A day recorded as not done shows no streak, even where it is not due.
-    return history.streak_on(day) if completed else 0
-
-
-def _store_streaks(habit: Habit, history: History, rows: list[tuple[date, bool, int]]) -> None:
-    """Store the streaks that differ from what the rows have."""
-    fresh = [(day, _streak(history, day, done), old) for day, done, old in rows]
-    changed = [(day, streak) for day, streak, old in fresh if streak != old]
-    if changed:
-        days, streaks = zip(*changed, strict=True)
-        key = {"user_id": habit.user_id, "habit_id": habit.id}
-        db.session.execute(_SET_STREAKS, {"days": days, "streaks": streaks, **key})
 
 
 def _cursor_day(value: str) -> date:

@@ -1,0 +1,1 @@
+"""Delta sync: the revision feed of a user's rows, spoken in the protocols of two stock clients."""

@@ -1,0 +1,154 @@
+"""RxDB's replication protocol (rxdb 17), one collection at a time.
+
+https://rxdb.info/replication-http.html describes the two calls that its clients make.
+"""
+
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from pydantic import ValidationError
+
+from app.database.feed import lock_feed
+from app.errors import Problem, Unprocessable
+from app.schemas import Body
+from app.sync import statements, store
+from app.sync.collection import Collection
+from app.sync.rounds import sync_round
+from app.sync.schemas import PullQuery, PushRow
+
+CLIENT: Final = "rxdb"
+
+
+class ResyncNeeded(Problem):
+    """Deletions that the client has not seen are gone from the feed."""
+
+    status, type = 410, "resync-needed"
+
+
+def pull(collection: Collection, user_id: UUID, query: PullQuery) -> bytes:
+    """The documents after a checkpoint, and the checkpoint after them, as JSON.
+
+    A page that is not full ends at the newest revision: there is nothing before it any more. The
+    member `floor` of a checkpoint is how far tombstones were purged when the client began from
+    nothing: it has no row that those could have told it to drop.
+
+    Raises:
+        ResyncNeeded: the client was away for longer than tombstones are kept.
+    """
+    with sync_round(CLIENT, "pull", user_id) as this:
+        rows = store.execute(
+            statements.page(collection),
+            {"user_id": user_id, "rev": query.rev, "id": query.id, "limit": query.limit},
+        )
+        newest, purge_floor, *_ = rows[0]
+        floor = query.floor if query.rev else purge_floor
+        if query.rev < purge_floor and floor < purge_floor:
+            raise ResyncNeeded(
+                "This device was away for too long to be told what was deleted meanwhile: remove "
+                "its local copy of the collection and sync from nothing."
+            )
+        rev, row_id = query.rev, query.id
+        found = [row for row in rows if row.document is not None]
+        if found:
+            rev, row_id = found[-1].rev, found[-1].id
+        if len(found) < query.limit and rev < newest:
+            rev, row_id = newest, ""
+        this.rows, this.rev = len(found), rev
+    return orjson.dumps(
+        {
+            "documents": [orjson.Fragment(row.document) for row in found],
+            "checkpoint": {"rev": rev, "id": row_id, "floor": floor},
+        }
+    )
+
+
+def push(collection: Collection, user_id: UUID, rows: list[PushRow]) -> bytes:
+    """Store the states that follow from what the client knows; return the others' rows, as JSON.
+
+    A row is a conflict when it is neither what the client assumed nor what it wants. What is no
+    conflict is stored, also beside conflicts.
+
+    Raises:
+        Problem: 422, a row is not valid; nothing is stored.
+        ParentMissing: a row belongs to one that is not here; nothing is stored.
+    """
+    with sync_round(CLIENT, "push", user_id) as this:
+        wanted = _wanted(collection, rows)
+        parent = collection.parent.column if collection.parent else None
+        lock_feed(user_id)
+        stored = store.read(
+            collection,
+            user_id,
+            {
+                row_id: getattr(state, parent) if state and parent else None
+                for row_id, state in wanted.items()
+            },
+        )
+        states: dict[str, Body | None] = {}
+        conflicts: list[str] = []
+        for row, (row_id, state) in zip(rows, wanted.items(), strict=True):
+            if stored[row_id].equals(state):
+                continue
+            if _is_assumed(collection, stored[row_id], row.assumedMasterState):
+                states[row_id] = state
+            else:
+                conflicts.append(row_id)
+        this.rows = store.write(collection, user_id, stored, states)
+        this.conflicts = len(conflicts)
+        found = _documents(collection, user_id, conflicts) if conflicts else []
+    return orjson.dumps(found)
+
+
+def _documents(collection: Collection, user_id: UUID, ids: list[str]) -> list[orjson.Fragment]:
+    rows = store.execute(statements.documents(collection), {"user_id": user_id, "ids": ids})
+    return [orjson.Fragment(document) for (document,) in rows]
+
+
+def _wanted(collection: Collection, rows: list[PushRow]) -> dict[str, Body | None]:
+    """The states that a client wants, by the rows' ids; None is a deleted row."""
+    wanted: dict[str, Body | None] = {}
+    for index, row in enumerate(rows):
+        place = f"{index}.newDocumentState"
+        document = row.newDocumentState
+        row_id = store.check_id(collection, document.get("id"), place)
+        if row_id in wanted:
+            raise Unprocessable(f"{place}.id", "is in this push already")
+        deleted = document.get("_deleted", False)
+        if not isinstance(deleted, bool):
+            raise Unprocessable(f"{place}._deleted", "must be true or false")
+        wanted[row_id] = (
+            None
+            if deleted
+            else store.validate(collection, row_id, _owned(collection, document), place)
+        )
+    return wanted
+
+
+def _owned(collection: Collection, document: dict[str, Any]) -> dict[str, Any]:
+    """A document without what the server keeps, which clients send back as they got it."""
+    ignored = {"id", *collection.derived}
+    return {
+        name: value
+        for name, value in document.items()
+        if name not in ignored and not name.startswith("_")
+    }
+
+
+def _is_assumed(
+    collection: Collection, stored: store.Stored, assumed: dict[str, Any] | None
+) -> bool:
+    """Whether a row is what the client took it for.
+
+    A row that is not here may have been purged: the client's state is then the only one.
+    """
+    if stored.values is None:
+        return True
+    if assumed is None:
+        return False
+    if assumed.get("_deleted"):
+        return stored.equals(None)
+    try:
+        return stored.equals(collection.fields.model_validate(_owned(collection, assumed)))
+    except ValidationError:
+        return False

@@ -1,0 +1,172 @@
+"""Reading and writing rows of a push, whatever client it came from."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from pydantic import ValidationError
+
+from app.errors import Conflict, Unprocessable, invalid_input
+from app.extensions import db
+from app.operations.metrics import RECORDS_CREATED
+from app.schemas import Body
+from app.sync import statements
+from app.sync.collection import Change, Collection
+
+# The first is app.schemas.RowId; an id that follows from the row's values may have a colon.
+_CHOSEN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_DERIVED_ID = re.compile(r"[A-Za-z0-9_:-]{1,80}")
+
+
+class ParentMissing(Conflict):
+    """A row was pushed before the row that it belongs to; nothing is written."""
+
+    type = "parent-missing"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A row as it is, and its parent; `values` is None when there is no such row."""
+
+    parent_found: bool
+    parent_deleted: bool
+    rev: int
+    deleted: bool
+    values: dict[str, Any] | None
+
+    def equals(self, state: Body | None) -> bool:
+        """Whether the row is this state already; None is a deleted row.
+
+        What clients own decides: a comparison of what the server keeps would make conflicts of its
+        own changes. All deleted rows are equal.
+        """
+        if self.values is None or self.deleted:
+            return state is None
+        return state is not None and all(
+            getattr(state, name) == value for name, value in self.values.items()
+        )
+
+
+def check_id(collection: Collection, row_id: Any, place: str) -> str:
+    """Return the id of a row that was sent.
+
+    Raises:
+        Unprocessable: it is none.
+    """
+    pattern = _DERIVED_ID if collection.expected_id else _CHOSEN_ID
+    if not isinstance(row_id, str) or not pattern.fullmatch(row_id):
+        raise Unprocessable(f"{place}.id", f"must match ^{pattern.pattern}$")
+    return row_id
+
+
+def validate(collection: Collection, row_id: str, values: Mapping[str, Any], place: str) -> Body:
+    """Check the client-owned values of a row by the rules of the product.
+
+    Args:
+        collection: the row's.
+        row_id: of the row.
+        values: as they were sent.
+        place: where in the body they are.
+
+    Raises:
+        Problem: 422, naming place and field.
+    """
+    try:
+        fields = collection.fields.model_validate(values)
+    except ValidationError as error:
+        problem = invalid_input(error)
+        for item in problem.extra["errors"]:
+            item["field"] = f"{place}.{item['field']}".rstrip(".")
+        raise problem from None
+    if collection.expected_id and collection.expected_id(fields) != row_id:
+        raise Unprocessable(f"{place}.id", f"must be {collection.expected_id(fields)}")
+    return fields
+
+
+def read(
+    collection: Collection, user_id: UUID, wanted: Mapping[str, str | None]
+) -> dict[str, Stored]:
+    """Read what is stored of rows; the feed must be locked, so that it stays so.
+
+    Args:
+        collection: of the rows.
+        user_id: whose they are.
+        wanted: the parents' ids by the ids of the rows; None leaves it to the stored row.
+    """
+    rows = execute(
+        statements.present(collection),
+        {"user_id": user_id, "ids": list(wanted), "parents": list(wanted.values())},
+    )
+    return {
+        row_id: Stored(
+            parent_found,
+            parent_deleted,
+            rev or 0,
+            deleted,
+            None if rev is None else dict(zip(collection.owned, values, strict=True)),
+        )
+        for row_id, parent_found, parent_deleted, rev, deleted, *values in rows
+    }
+
+
+def write(
+    collection: Collection,
+    user_id: UUID,
+    stored: Mapping[str, Stored],
+    states: Mapping[str, Body | None],
+) -> int:
+    """Store new states of rows, and what follows from them; the caller commits.
+
+    A row whose parent is deleted is stored as deleted.
+
+    Args:
+        collection: of the rows.
+        user_id: whose they are.
+        stored: what is there now, by `read`.
+        states: what shall be, for rows that differ from it; None deletes.
+
+    Returns:
+        the number of rows written.
+
+    Raises:
+        ParentMissing: there is no row that one of these belongs to.
+    """
+    deleted = [row_id for row_id, state in states.items() if state is None]
+    kept = {row_id: state for row_id, state in states.items() if state is not None}
+    orphan = next((row_id for row_id in kept if not stored[row_id].parent_found), None)
+    if orphan is not None:
+        raise ParentMissing(
+            f"The row {orphan} of {collection.name} belongs to a row that is not here yet; "
+            "push that one first, then this one again."
+        )
+    if deleted:
+        execute(statements.delete(collection), {"user_id": user_id, "ids": deleted})
+    if kept:
+        rows = [
+            {"id": row_id, "_deleted": stored[row_id].parent_deleted, **state.model_dump()}
+            for row_id, state in kept.items()
+        ]
+        parameters = {"user_id": user_id, "rows": orjson.dumps(rows).decode()}
+        execute(statements.upsert(collection), parameters)
+        new = sum(1 for row_id in kept if stored[row_id].values is None)
+        if new:
+            RECORDS_CREATED.labels(collection.table).inc(new)
+    if collection.settle and states:
+        collection.settle(user_id, list(_changes(stored, states)))
+    return len(states)
+
+
+def _changes(stored: Mapping[str, Stored], states: Mapping[str, Body | None]) -> Iterable[Change]:
+    for row_id, state in states.items():
+        row = stored[row_id]
+        live = state is not None and not row.parent_deleted
+        yield Change(row_id, row.values, state.model_dump() if state and live else None)
+
+
+def execute(sql: str, parameters: Mapping[str, Any]) -> Sequence[Any]:
+    """Run a statement in the request's transaction, and fetch its rows if it has any."""
+    result = db.session.connection().exec_driver_sql(sql, dict(parameters))
+    return result.fetchall() if result.returns_rows else ()

@@ -1,0 +1,221 @@
+"""WatermelonDB's sync protocol (@nozbe/watermelondb 0.28), all tables in one round.
+
+https://watermelondb.dev/docs/Sync/Backend describes it. Its `timestamp` must not be zero, so it is
+the revision plus one. All changed rows go out as `updated`: a row that the client itself made and
+gets back as `created` would undo a deletion that it has not pushed yet.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from app.database.feed import lock_feed
+from app.errors import Conflict, Unprocessable
+from app.schemas import Body
+from app.sync import statements, store
+from app.sync.collection import Collection, all_collections
+from app.sync.rounds import sync_round
+from app.sync.schemas import MAX_REVISION, ChangesQuery, TableChanges
+
+CLIENT: Final = "watermelondb"
+SERVER_OWNED = frozenset({"id", *statements.TIMESTAMPS})
+
+
+def pull(user_id: UUID, query: ChangesQuery, max_rows: int) -> bytes:
+    """What changed since the last pull, as JSON.
+
+    More rows than the cap are cut after a whole revision, and the next pull goes on; a first pull
+    is not cut below the purge floor, where the next one would have to begin anew.
+
+    Args:
+        user_id: whose rows.
+        query: the client's last pull and, after an update of the app, what its schema gained.
+        max_rows: the cap.
+    """
+    with sync_round(CLIENT, "pull", user_id) as this:
+        feed = _Feed(user_id, query)
+        while not feed.read(max_rows):
+            pass
+        this.rows, this.rev = len(feed.rows), feed.until
+    return orjson.dumps(feed.answer())
+
+
+class _Feed:
+    """The rows for one pull."""
+
+    def __init__(self, user_id: UUID, query: ChangesQuery) -> None:
+        self.user_id = user_id
+        self.first = query.last_pulled_at is None
+        self.since = (query.last_pulled_at or 1) - 1
+        self.touched = query.migration.touched() if query.migration else set()
+        self.collections = tuple(all_collections().values())
+        self.rows: Sequence[Any] = ()
+        self.until = self.newest = 0
+        self.replaces = False
+
+    def read(self, max_rows: int) -> bool:
+        """Read the rows; False when a purge came between two statements, to read again."""
+        # What a new schema needs is asked for once: it must not be cut.
+        limit = None if self.touched else max_rows + 1
+        floor = self._select(MAX_REVISION, limit)
+        if not self.first and self.since < floor:
+            self.since, self.first, self.replaces, limit = 0, True, True, None
+            if self._select(MAX_REVISION, None) != floor:
+                return False
+        self.until = self.newest
+        if limit is None or len(self.rows) < limit:
+            return True
+        last = self.rows[-1].rev
+        whole = [row for row in self.rows if row.rev < last]
+        if whole and last > floor:
+            self.rows, self.until = whole, last - 1
+            return True
+        self.until = max(last, floor)
+        return self._select(self.until, None) == floor
+
+    def _select(self, until: int, limit: int | None) -> int:
+        sinces = {
+            f"since_{number}": 0 if collection.name in self.touched else self.since
+            for number, collection in enumerate(self.collections)
+        }
+        rows = store.execute(
+            statements.changes(self.collections),
+            {
+                "user_id": self.user_id,
+                # Who begins from nothing has no row to drop.
+                "known": MAX_REVISION if self.first else self.since,
+                "until": until,
+                "limit": limit,
+                **sinces,
+            },
+        )
+        self.newest = rows[0].newest
+        self.rows = [row for row in rows if row.id is not None]
+        floor: int = rows[0].purge_floor
+        return floor
+
+    def answer(self) -> dict[str, Any]:
+        """The body of the answer."""
+        changes: dict[str, Any] = {
+            collection.name: {"created": [], "updated": [], "deleted": []}
+            for collection in self.collections
+        }
+        for row in self.rows:
+            table = changes[self.collections[row.number].name]
+            if row.document is None:
+                table["deleted"].append(row.id)
+            else:
+                table["updated"].append(orjson.Fragment(row.document))
+        strategy = {"experimentalStrategy": "replacement"} if self.replaces else {}
+        return {
+            "changes": changes,
+            "timestamp": self.until + 1,
+            "more": self.until < self.newest,
+            **strategy,
+        }
+
+
+def push(user_id: UUID, changes: Mapping[str, TableChanges], last_pulled_at: int) -> None:
+    """Store what the client changed since its last pull: all of it or nothing.
+
+    A row that is already as pushed is left alone, so a repeat after a lost reply succeeds.
+
+    Raises:
+        Conflict: another device changed one of the rows since; pull and push again.
+        Problem: 422, a row is not valid.
+        ParentMissing: a row belongs to one that is not here.
+    """
+    unknown = changes.keys() - all_collections().keys()
+    if unknown:
+        raise Unprocessable(min(unknown), "is no collection here")
+    with sync_round(CLIENT, "push", user_id) as this:
+        lock_feed(user_id)
+        for collection in all_collections().values():
+            if collection.name in changes:
+                this.rows += _push(
+                    collection, user_id, changes[collection.name], last_pulled_at - 1
+                )
+
+
+def _push(collection: Collection, user_id: UUID, changes: TableChanges, since: int) -> int:
+    sent = _sent(collection, changes)
+    parent = collection.parent.column if collection.parent else ""
+    wanted: dict[str, str | None] = {}
+    for row_id, (place, values) in sent.items():
+        parent_id = values.get(parent) if values else None
+        if parent_id is not None and not isinstance(parent_id, str):
+            raise Unprocessable(f"{place}.{parent}", "must be the id of a row")
+        wanted[row_id] = parent_id
+    stored = store.read(collection, user_id, wanted)
+    states: dict[str, Body | None] = {}
+    for row_id, (place, values) in sent.items():
+        row = stored[row_id]
+        state = None
+        if values is not None:
+            # A client whose schema is older lacks columns; they stay as they are.
+            state = store.validate(collection, row_id, {**(row.values or {}), **values}, place)
+        if row.equals(state):
+            continue
+        if row.values is not None and row.rev > since:
+            raise Conflict(
+                f"The row {row_id} of {collection.name} was changed by another device since your "
+                "last pull; pull, then push again."
+            )
+        states[row_id] = state
+    return store.write(collection, user_id, stored, states)
+
+
+def _sent(
+    collection: Collection, changes: TableChanges
+) -> dict[str, tuple[str, dict[str, Any] | None]]:
+    """Place and client-owned values of each row, by its id; no values of a deleted row."""
+    sent: dict[str, tuple[str, dict[str, Any] | None]] = {}
+
+    def add(place: str, row_id: Any, values: dict[str, Any] | None) -> None:
+        row_id = store.check_id(collection, row_id, place)
+        if row_id in sent:
+            raise Unprocessable(f"{place}.id", "is in this push already")
+        sent[row_id] = (place, values)
+
+    for kind in ("created", "updated"):
+        for index, raw in enumerate(getattr(changes, kind)):
+            place = f"{collection.name}.{kind}.{index}"
+            add(place, raw.get("id"), _owned(collection, raw, place))
+    for index, row_id in enumerate(changes.deleted):
+        add(f"{collection.name}.deleted.{index}", row_id, None)
+    return sent
+
+
+def _owned(collection: Collection, raw: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """What the client owns of a raw record, as the schema of the collection takes it."""
+    values = {
+        name: value
+        for name, value in raw.items()
+        if name not in SERVER_OWNED and name not in collection.derived and not name.startswith("_")
+    }
+    for name in statements.json_fields(collection) & values.keys():
+        values[name] = _parse(values[name], f"{place}.{name}")
+    for name in statements.time_fields(collection) & values.keys():
+        values[name] = _moment(values[name], f"{place}.{name}")
+    return values
+
+
+def _parse(value: Any, place: str) -> Any:
+    if value is None:
+        return None
+    try:
+        return orjson.loads(value)
+    except (TypeError, ValueError):
+        raise Unprocessable(place, "must be JSON in a text") from None
+
+
+def _moment(value: Any, place: str) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return datetime.fromtimestamp(value / 1000, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        raise Unprocessable(place, "must be milliseconds since 1970") from None
