@@ -79,7 +79,7 @@ def validate(collection: Collection, row_id: str, values: Mapping[str, Any], pla
     except ValidationError as error:
         problem = invalid_input(error)
         for item in problem.extra["errors"]:
-            item["field"] = f"{place}.{item['field']}".rstrip(".")
+            item["field"] = f"{place}.{item['field']}".removesuffix(".input")
         raise problem from None
     if collection.expected_id and collection.expected_id(fields) != row_id:
         raise Unprocessable(f"{place}.id", f"must be {collection.expected_id(fields)}")

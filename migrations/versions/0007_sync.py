@@ -72,6 +72,20 @@ BEGIN
 END $$;
 """
 
+# Readers and writers find a counter of every user. Accounts are made in the scope "accounts".
+COUNTERS = """
+CREATE POLICY begin ON sync_state FOR INSERT WITH CHECK ((SELECT app_scope()) = 'accounts');
+CREATE FUNCTION begin_feed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO sync_state (user_id) VALUES (NEW.id);
+    RETURN NULL;
+END $$;
+SELECT set_config('app.scope', 'accounts', true);
+INSERT INTO sync_state (user_id) SELECT id FROM users ON CONFLICT DO NOTHING;
+CREATE TRIGGER users_begin_feed AFTER INSERT ON users
+    FOR EACH ROW EXECUTE FUNCTION begin_feed();
+"""
+
 SESSIONS = """
 CREATE TABLE sync_sessions (
     user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
@@ -96,6 +110,7 @@ COLUMNS = "client, hour, rounds, rows_pulled, rows_pushed, conflicts"
 
 def upgrade() -> None:
     op.execute(REVISION_OF_TRANSACTION)
+    op.execute(COUNTERS)
     op.execute(SESSIONS)
     op.execute(own("sync_sessions"))
     op.execute(analyze("sync_sessions", "sync_sessions", COLUMNS))
@@ -104,4 +119,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DROP VIEW analytics.sync_sessions")
     op.execute("DROP TABLE sync_sessions")
+    op.execute("DROP FUNCTION begin_feed() CASCADE")
+    op.execute("DROP POLICY begin ON sync_state")
     op.execute(REVISION_OF_ROW)

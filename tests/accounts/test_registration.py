@@ -51,6 +51,8 @@ def test_answers_hold_only_what_is_declared(client, register):
         "created_at",
         "last_seen_at",
         "current",
+        "last_sync_at",
+        "last_sync_rev",
     }
 
 

@@ -29,6 +29,7 @@ def two(register, client):
         client.put(
             "/v1/habits/same/progress/2026-01-01", json={"completed": True}, headers=account.headers
         )
+        assert client.get("/v1/sync", headers=account.headers).status_code == 200
     return accounts
 
 

@@ -150,9 +150,11 @@ def test_paging_while_another_device_writes(
         path = f"/v1/habits/h{number}/progress"
         headers = account.headers
         answers = [
-            account.client.put(f"{path}/2020-01-01", json={"note": "new"}, headers=headers),
+            account.client.put(
+                f"{path}/2020-01-01", json={"completed": True, "note": "new"}, headers=headers
+            ),
             account.client.delete(f"{path}/2020-01-02", headers=headers),
-            account.client.put(f"{path}/2026-01-01", json={}, headers=headers),
+            account.client.put(f"{path}/2026-01-01", json={"completed": True}, headers=headers),
         ]
         assert [answer.status_code for answer in answers] == [200, 204, 201]
         written.append(proxy.before(PULL[kind], write) if number < 2 else None)

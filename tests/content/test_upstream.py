@@ -244,7 +244,7 @@ def broken(server) -> Callable[[str], None]:
         ("nothing", "has no document left"),
         ("items", "document 1: is not an object"),
         ("twice", "document 2 (a): is there twice"),
-        ("misfit", "document 2 (bad): data.title: Field required"),
+        ("misfit", "document 2 (bad): data.title: is required"),
         ("huge", "answered more than"),
         ("bomb", "answered more than"),
         ("badly packed", "did not answer: DecodeError"),

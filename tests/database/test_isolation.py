@@ -22,7 +22,9 @@ def two_users(register: Callable[..., Account]) -> tuple[Account, Account]:
         habit = {"id": "same", "name": user.email, "start_date": "2026-01-01"}
         assert user.client.post("/v1/habits", json=habit, headers=user.headers).status_code == 201
         path = "/v1/habits/same/progress/2026-01-01"
-        assert user.client.put(path, json={}, headers=user.headers).status_code == 201
+        assert (
+            user.client.put(path, json={"completed": True}, headers=user.headers).status_code == 201
+        )
         file = {"id": "same", "name": "a", "content_type": "text/plain", "size": 1}
         body = {**file, "sha256": "0" * 64}
         assert user.client.post("/v1/files", json=body, headers=user.headers).status_code == 201

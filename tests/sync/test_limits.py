@@ -43,6 +43,6 @@ def test_a_push_may_be_larger_than_other_bodies(rxdb, settings):
 def test_sync_can_be_turned_off(make_app, account):
     account.client = make_app(sync_enabled=False).test_client()
 
-    assert problem(Rxdb(account).pull()) == (503, "unavailable")
-    assert problem(Watermelon(account).pull()) == (503, "unavailable")
+    assert problem(Rxdb(account).pull()) == (503, "feature-off")
+    assert problem(Watermelon(account).pull()) == (503, "feature-off")
     assert account.client.get("/v1/habits", headers=account.headers).status_code == 200
