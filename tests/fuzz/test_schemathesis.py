@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
@@ -61,6 +61,8 @@ def test_every_answer_is_declared(make_app, call, subtests):
         )
         @given(case=cases)
         def send(case: schemathesis.Case) -> None:
+            # An empty list leaves no trace in a URL, so the server has nothing to refuse.
+            assume(all(value not in ([], {}, None) for value in (case.query or {}).values()))
             call(case)
 
         with subtests.test(operation.label):
