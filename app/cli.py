@@ -25,6 +25,14 @@ from app.extensions import db
 from app.mail.cli import mail
 from app.settings import Environment
 
+# In one process: each would load the application anew.
+NIGHTLY = (
+    ("purge",),
+    ("files", "clean"),
+    ("accounts", "purge"),
+    ("audit", "partitions"),
+    ("mail", "purge"),
+)
 DEMO_EMAIL = "demo@example.com"
 
 logger = structlog.get_logger(__name__)
@@ -32,7 +40,7 @@ logger = structlog.get_logger(__name__)
 
 def init_app(app: APIFlask) -> None:
     """Add the commands to the app."""
-    for command in (create_admin, seed, purge, accounts, audit, mail):
+    for command in (create_admin, seed, purge, nightly, accounts, audit, mail):
         app.cli.add_command(command)
 
 
@@ -97,6 +105,33 @@ def purge(days: int) -> None:
     """Remove rows deleted long ago, devices logged out long ago, and old sync sessions."""
     rows, devices, sessions = purging.purge(days)
     click.echo(f"Removed {rows} rows, {devices} devices and {sessions} sync sessions.")
+
+
+@click.command()
+@click.pass_context
+@with_appcontext
+def nightly(context: click.Context) -> None:
+    """Do all that must be done once a day; one that fails does not keep the others from it."""
+    failed = []
+    for words in NIGHTLY:
+        command: click.Command | None = context.find_root().command
+        for word in words:
+            command = (
+                command.get_command(context, word) if isinstance(command, click.Group) else None
+            )
+        name = " ".join(words)
+        try:
+            context.invoke(command or _missing(name))
+        except Exception as error:
+            db.session.rollback()
+            failed.append(name)
+            logger.error("nightly job failed", event_kind="error", job=name, exc_info=error)
+    if failed:
+        raise click.ClickException(f"Failed: {', '.join(failed)}; the log tells why.")
+
+
+def _missing(name: str) -> click.Command:
+    raise LookupError(f"there is no command {name}")
 
 
 def _create(email: str, password: str, role: str) -> User:

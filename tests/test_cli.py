@@ -145,3 +145,22 @@ def test_purging_removes_devices_that_ended_long_ago(
 
 def test_purging_takes_no_age_below_a_day(run):
     assert run("purge", "--days", "0").exit_code == 2
+
+
+def test_the_nightly_command_does_everything(run):
+    result = run("nightly")
+
+    assert result.exit_code == 0, result.output
+    assert "Removed 0 rows" in result.output
+    assert "Removed 0 accounts" in result.output
+
+
+def test_a_nightly_job_that_fails_does_not_stop_the_others(run, monkeypatch):
+    from app.database import purge
+
+    monkeypatch.setattr(purge, "purge", lambda days: 1 / 0)
+    result = run("nightly")
+
+    assert result.exit_code == 1
+    assert "Failed: purge; the log tells why" in result.output
+    assert "Removed 0 accounts" in result.output
