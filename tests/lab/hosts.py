@@ -261,7 +261,9 @@ def main() -> None:
     elif arguments.verb == "down":
         names = [host.name for host in all_hosts()] if arguments.all else arguments.names
         for name in names:
-            Host.find(name).remove()
+            # Molecule destroys also what it has not made yet.
+            if (HOSTS / name / "host.json").exists():
+                Host.find(name).remove()
         if arguments.all:
             network.remove()
     else:
