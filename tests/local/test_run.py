@@ -117,14 +117,17 @@ def test_it_starts_after_a_kill_and_stops_with_all_it_started(tmp_path: Path) ->
     first.wait()
     assert psutil.wait_procs(orphans, timeout=20)[1] == []
     again = _start(tmp_path / "data", _free_port())
-    # The password is told at each start, not only at the first.
-    assert "log in as demo@example.com with the password" in _read_welcome(again)
-    children = psutil.Process(again.pid).children(recursive=True)
-    programs = " ".join(word for child in children for word in child.cmdline())
-    assert "wsgi:app" in programs
-    assert "postgres" in programs
-    again.send_signal(signal.SIGINT)
-    output, _ = again.communicate(timeout=SECONDS)
-    assert again.returncode == 0
-    assert "Stopping" in output
+    try:
+        # The password is told at each start, not only at the first.
+        assert "log in as demo@example.com with the password" in _read_welcome(again)
+        children = psutil.Process(again.pid).children(recursive=True)
+        programs = " ".join(word for child in children for word in child.cmdline())
+        assert "wsgi:app" in programs
+        assert "postgres" in programs
+        again.send_signal(signal.SIGINT)
+        output, _ = again.communicate(timeout=SECONDS)
+        assert again.returncode == 0
+        assert "Stopping" in output
+    finally:
+        again.kill()
     assert psutil.wait_procs(children, timeout=10)[1] == []
