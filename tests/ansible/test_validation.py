@@ -43,7 +43,11 @@ FACTS: Settings = {
 
 
 def validate(
-    folder: Path, changed: Settings, facts: Settings | None = None, missing: Sequence[str] = ()
+    folder: Path,
+    changed: Settings,
+    facts: Settings | None = None,
+    missing: Sequence[str] = (),
+    known: bool = True,
 ) -> tuple[int, str]:
     """Run playbooks/validate.yml on a copy of inventories/single.
 
@@ -54,6 +58,7 @@ def validate(
         changed: settings that differ from SOUND.
         facts: facts that differ from FACTS.
         missing: settings of SOUND to leave out.
+        known: whether the facts of the host are known already.
 
     Returns:
         The exit code, and what was printed.
@@ -65,7 +70,8 @@ def validate(
     cache.mkdir()
     # The names of cached facts begin with the version of their schema, and the facts are wrapped.
     payload = json.dumps(FACTS | (facts or {}))
-    (cache / "s1_box").write_text(json.dumps({"__payload__": payload}))
+    if known:
+        (cache / "s1_box").write_text(json.dumps({"__payload__": payload}))
     settings = {name: value for name, value in (SOUND | changed).items() if name not in missing}
     variables = folder / "variables.json"
     variables.write_text(json.dumps(settings))
@@ -212,3 +218,9 @@ def test_an_unfit_host_is_named(tmp_path: Path, facts: Settings, line: str) -> N
 def test_no_secret_is_printed(tmp_path: Path) -> None:
     _, output = validate(tmp_path, {"vault_jwt_secret": "hush-hush"})
     assert "hush-hush" not in output
+
+
+def test_the_settings_of_a_host_never_met_are_checked(tmp_path: Path) -> None:
+    code, output = validate(tmp_path, {"fivebox_domain": ""}, known=False)
+    assert code != 0
+    assert "fivebox_domain: set it to the public name of the API" in output
