@@ -4,6 +4,8 @@ import contextlib
 import time
 from pathlib import Path
 
+from tests.lab.state import NUMBER
+
 ROOT = Path("/sys/fs/cgroup")
 PERIOD_MICROSECONDS = 100_000
 
@@ -11,7 +13,8 @@ PERIOD_MICROSECONDS = 100_000
 class Cgroup:
     """The groups of one host, in whichever hierarchies the machine has."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, host: str) -> None:
+        name = f"{NUMBER}-{host}"
         self.unified = (ROOT / "cgroup.controllers").exists()
         if self.unified:
             self.folders = [ROOT / "fivebox-lab" / name]

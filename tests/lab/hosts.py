@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.lab import base, network
 from tests.lab.cgroups import Cgroup
-from tests.lab.state import FOLDER, KEY, lock, public_key, require_machine, run
+from tests.lab.state import FOLDER, KEY, NUMBER, lock, public_key, require_machine, run
 
 HOSTS = FOLDER / "hosts"
 START_SECONDS = 60
@@ -55,7 +55,7 @@ class Host:
     @property
     def machine(self) -> str:
         """A short name: an interface's may have 15 characters only, and must be its own."""
-        return f"fivebox{self.address.rpartition('.')[2]}"
+        return f"fb{NUMBER}-{self.address.rpartition('.')[2]}"
 
     @property
     def interface(self) -> str:

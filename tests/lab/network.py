@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-from tests.lab.state import lock, run
+from tests.lab.state import NUMBER, lock, run
 
-BRIDGE = "fivebox0"
-PREFIX = "10.78.0."
+BRIDGE = f"fivebox{NUMBER}"
+PREFIX = f"10.78.{NUMBER}."
 GATEWAY = f"{PREFIX}1"
-TABLE = "fivebox_lab"
+TABLE = f"fivebox_lab{NUMBER}"
 
 
 def ensure() -> None:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-FOLDER = Path(os.environ.get("FIVEBOX_LAB_DIR", "/var/lib/fivebox-lab"))
+# Labs of different numbers (0 to 9) may run beside each other.
+NUMBER = int(os.environ.get("FIVEBOX_LAB_NUMBER", "0"))
+FOLDER = Path(os.environ.get("FIVEBOX_LAB_DIR", f"/var/lib/fivebox-lab{NUMBER or ''}"))
 KEY = FOLDER / "key"
 PROGRAMS = {
     "systemd-nspawn": "systemd-container",
