@@ -13,7 +13,7 @@ from app.accounts.second_factor_routes import second_factor
 from app.analytics.routes import blueprint as analytics
 from app.audit import writes
 from app.audit.routes import blueprint as audit
-from app.database.session import engine_options
+from app.database import pool
 from app.events import commits
 from app.events.routes import events
 from app.extensions import db, jwt, migrate, redis
@@ -50,6 +50,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     errors.init_app(app)
     converters.init_app(app)
     operations.init_app(app, settings)
+    pool.init_app(app)
     commits.init_app(app, settings)
     for blueprint in (accounts, addresses, second_factor, audit, analytics, events, sync):
         app.register_blueprint(blueprint)
@@ -76,7 +77,7 @@ def _flask_config(settings: Settings) -> dict[str, object]:
         "TESTING": settings.environment == "test",
         "MAX_CONTENT_LENGTH": settings.max_body_bytes,
         "SQLALCHEMY_DATABASE_URI": _psycopg(str(settings.database_url)),
-        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(
+        "SQLALCHEMY_ENGINE_OPTIONS": pool.engine_options(
             settings.database_pool_size, settings.database_timeout_ms
         ),
         "DATABASE_OWNER_URL": _psycopg(str(settings.database_owner_url or "")),

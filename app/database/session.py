@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from flask import g, has_app_context
-from sqlalchemy import Connection, event
-from sqlalchemy.orm import Session, SessionTransaction
+from psycopg import sql
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from app.extensions import db
 
@@ -21,6 +23,11 @@ class Identity:
 
     user_id: UUID | None = None
     scope: str = ""
+
+    @property
+    def settings(self) -> tuple[str, str]:
+        """Values of `app.user_id` and `app.scope`."""
+        return "" if self.user_id is None else str(self.user_id), self.scope
 
 
 def act_as(user_id: UUID | None, *, scope: str = "") -> None:
@@ -53,34 +60,20 @@ def _identity() -> Identity:
 
 
 def _set_identity(connection: Connection) -> None:
-    identity = _identity()
-    user_id = "" if identity.user_id is None else str(identity.user_id)
-    connection.exec_driver_sql(_SET_IDENTITY, (user_id, identity.scope))
+    connection.exec_driver_sql(_SET_IDENTITY, _identity().settings)
 
 
-@event.listens_for(Session, "after_begin")
-def _carry_identity(_session: Session, _begun: SessionTransaction, connection: Connection) -> None:
-    _set_identity(connection)
+def carry_identity(connection: Connection) -> None:
+    """Begin a transaction that carries who it acts for; for the engine's event `begin`.
 
-
-def engine_options(pool_size: int, timeout_ms: int) -> dict[str, Any]:
-    """Options of the connection pool.
-
-    Args:
-        pool_size: connections kept; there is no overflow above them.
-        timeout_ms: limit of one statement, in milliseconds.
+    Raises:
+        OperationalError: the database is not there any more.
     """
-    settings = (
-        f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms} "
-        f"-c idle_in_transaction_session_timeout={2 * timeout_ms}"
-    )
-    return {
-        "pool_size": pool_size,
-        "max_overflow": 0,
-        "pool_timeout": 5,
-        # A restarted server leaves dead connections in the pool; the ping replaces them.
-        "pool_pre_ping": True,
-        # An error's text goes to the log; the values in it are private.
-        "hide_parameters": True,
-        "connect_args": {"connect_timeout": 3, "application_name": "fivebox", "options": settings},
-    }
+    # One round trip: psycopg would send a BEGIN of its own first, which the engine keeps it from.
+    values = map(sql.Literal, _identity().settings)
+    statement = sql.SQL("BEGIN; " + _SET_IDENTITY.replace("%s", "{}")).format(*values)
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.execute(statement)
+    except psycopg.OperationalError as error:
+        raise OperationalError("BEGIN", None, error, hide_parameters=True) from error

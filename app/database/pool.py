@@ -1,0 +1,56 @@
+"""The connections to the database: how many, their time-outs, and how dead ones are noticed."""
+
+import select
+from typing import Any
+
+from apiflask import APIFlask
+from sqlalchemy import event
+from sqlalchemy.exc import DisconnectionError
+
+from app.database.session import carry_identity
+from app.extensions import db
+
+
+def init_app(app: APIFlask) -> None:
+    """Let the transactions of an app carry who they act for, on connections that are alive."""
+    with app.app_context():
+        event.listen(db.engine, "begin", carry_identity)
+        event.listen(db.engine, "checkout", _refuse_closed)
+
+
+def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Let the pool replace a connection that the server has closed, as at its restart.
+
+    Nothing is sent that must be answered, which a ping in each request would be: an idle connection
+    has something to read only when the server has said good-bye.
+
+    Raises:
+        DisconnectionError: it is closed.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        raise DisconnectionError
+
+
+def engine_options(pool_size: int, timeout_ms: int) -> dict[str, Any]:
+    """Options of the connection pool.
+
+    Args:
+        pool_size: connections kept; there is no overflow above them.
+        timeout_ms: limit of one statement, in milliseconds.
+    """
+    settings = (
+        f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms} "
+        f"-c idle_in_transaction_session_timeout={2 * timeout_ms}"
+    )
+    return {
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "pool_timeout": 5,
+        # psycopg then sends no BEGIN of its own; `carry_identity` sends it.
+        "isolation_level": "AUTOCOMMIT",
+        # An error's text goes to the log; the values in it are private.
+        "hide_parameters": True,
+        "connect_args": {"connect_timeout": 3, "application_name": "fivebox", "options": settings},
+    }
