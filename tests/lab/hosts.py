@@ -35,6 +35,7 @@ class Host:
     suite: str
     memory_mb: int | None = None
     cpus: float | None = None
+    swap: bool = False
 
     @classmethod
     def find(cls, name: str) -> "Host":
@@ -66,10 +67,12 @@ class Host:
         self._mount()
         cgroup = Cgroup(self.name)
         cgroup.create(self.memory_mb, self.cpus)
+        extra = ["--system-call-filter=@swap"] if self.swap else []
         command = [
             *("systemd-nspawn", "--register=no", "--keep-unit", "--resolv-conf=off", "--quiet"),
             *(f"--directory={self.root}", f"--machine={self.machine}", "--boot"),
             *("--network-veth", f"--network-bridge={network.BRIDGE}"),
+            *extra,
         ]
         with (self.folder / "console.log").open("wb") as log:
             process = subprocess.Popen(
@@ -127,6 +130,9 @@ class Host:
         if starter:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(starter, 0)
+        # Swap is the machine's, and outlives the host that turned it on.
+        if (self.root / "swapfile").exists():
+            run("swapoff", str(self.root / "swapfile"), check=False)
         (self.folder / "pid").unlink(missing_ok=True)
         run("ip", "link", "delete", self.interface, check=False)
         Cgroup(self.name).remove()
@@ -158,6 +164,11 @@ class Host:
 
     def _mount(self) -> None:
         if os.path.ismount(self.root):
+            return
+        if self.swap:
+            # A file on an overlay cannot be swapped to.
+            if not self.root.exists():
+                run("cp", "--archive", str(base.ensure(self.suite)), str(self.root))
             return
         for name in ("upper", "work", "root"):
             (self.folder / name).mkdir(exist_ok=True)
@@ -193,7 +204,12 @@ class Host:
 
 
 def up(
-    name: str, suite: str = "bookworm", memory_mb: int | None = None, cpus: float | None = None
+    name: str,
+    suite: str = "bookworm",
+    memory_mb: int | None = None,
+    cpus: float | None = None,
+    *,
+    swap: bool = False,
 ) -> Host:
     """Make and start a host; one of this name that exists is taken as it is.
 
@@ -202,6 +218,7 @@ def up(
         suite: bookworm or trixie.
         memory_mb: memory limit in MiB.
         cpus: processor limit.
+        swap: let it have a swap file.
     """
     require_machine()
     base.ensure(suite)
@@ -215,7 +232,7 @@ def up(
             return host
         taken = {host.address for host in all_hosts()}
         free = (f"{network.PREFIX}{n}" for n in range(10, 250))
-        host = Host(name, next(a for a in free if a not in taken), suite, memory_mb, cpus)
+        host = Host(name, next(a for a in free if a not in taken), suite, memory_mb, cpus, swap)
         host.folder.mkdir(parents=True, exist_ok=True)
         (host.folder / "host.json").write_text(json.dumps(asdict(host)))
     try:
@@ -241,6 +258,7 @@ def main() -> None:
     making.add_argument("--suite", choices=base.SUITES, default="bookworm")
     making.add_argument("--memory-mb", type=int)
     making.add_argument("--cpus", type=float)
+    making.add_argument("--swap", action="store_true", help="let it have a swap file")
     for verb in ("kill", "start", "reboot"):
         verbs.add_parser(verb).add_argument("name")
     ending = verbs.add_parser("down", help="delete hosts")
@@ -250,7 +268,13 @@ def main() -> None:
     arguments = parser.parse_args()
     require_machine()
     if arguments.verb == "up":
-        host = up(arguments.name, arguments.suite, arguments.memory_mb, arguments.cpus)
+        host = up(
+            arguments.name,
+            arguments.suite,
+            arguments.memory_mb,
+            arguments.cpus,
+            swap=arguments.swap,
+        )
         print(host.address)
     elif arguments.verb == "kill":
         Host.find(arguments.name).kill()
