@@ -26,6 +26,12 @@ WITH_RETRY_AFTER = (429, 503)
 RETRY_AFTER = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
 }
+# draft-ietf-httpapi-ratelimit-headers-06.
+RATE_LIMIT = {
+    "RateLimit-Limit": "Requests that this client may make in a window.",
+    "RateLimit-Remaining": "Requests that are left in this window.",
+    "RateLimit-Reset": "Seconds until the next window.",
+}
 # The request header that makes an operation give a status.
 CONDITIONS = {"304": "If-None-Match", "412": "If-Match"}
 PROBLEM = {
@@ -94,6 +100,11 @@ def _complete(events_url: str | None, document: Any) -> Any:
             if isinstance(operation, dict) and not path.startswith("/health"):
                 _declare_conditions(operation)
                 _declare_problems(operation)
+                _declare_limits(operation)
+    document["components"]["headers"] = {
+        name: {"description": text, "schema": {"type": "integer"}}
+        for name, text in RATE_LIMIT.items()
+    }
     if events_url:
         document["paths"]["/v1/events"]["servers"] = [{"url": events_url}]
     return document
@@ -144,3 +155,10 @@ def _declare_problems(operation: dict[str, Any]) -> None:
         known["content"] = PROBLEM_CONTENT
         if status in WITH_RETRY_AFTER:
             known["headers"] = RETRY_AFTER
+
+
+def _declare_limits(operation: dict[str, Any]) -> None:
+    """Tell that every answer says what is left of the client's allowance."""
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in RATE_LIMIT}
+    for response in operation["responses"].values():
+        response["headers"] = {**response.get("headers", {}), **headers}

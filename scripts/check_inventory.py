@@ -47,6 +47,16 @@ def main() -> int:
 
 
 def _faults(given: Values) -> Iterator[str]:
+    of_inventory = list(_inventory(given))
+    yield from of_inventory
+    named = {fault.partition(":")[0] for fault in of_inventory}
+    for fault in _environment(given["environment"]):
+        # What is missing here is missing there too; it is said once.
+        if fault.partition(":")[0] not in named:
+            yield fault
+
+
+def _inventory(given: Values) -> Iterator[str]:
     variables = given["variables"]
     yield from _unknown(variables)
     yield from _settings(variables)
@@ -54,7 +64,6 @@ def _faults(given: Values) -> Iterator[str]:
     yield from _groups(given["groups"])
     if not Path(given["release"] or "none").is_file():
         yield "fivebox_release: there is no such release; run: make release"
-    yield from _environment(given["environment"])
 
 
 def _unknown(variables: Values) -> Iterator[str]:

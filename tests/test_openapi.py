@@ -61,6 +61,14 @@ def test_every_error_is_a_problem(document):
             assert answer["description"], name
 
 
+def test_every_answer_tells_what_is_left_of_the_limits(document):
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            told = [set(answer.get("headers", {})) for answer in operation["responses"].values()]
+            wanted = {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
+            assert path.startswith("/health") or all(wanted <= headers for headers in told)
+
+
 def test_bodies_paths_and_tokens_bring_their_errors(document):
     for name, operation in operations(document):
         declared = operation["responses"].keys()

@@ -1,6 +1,7 @@
 """`make lab`: a small VPS, bootstrapped and deployed as in production, then tested from outside."""
 
 import argparse
+import json
 import os
 import shlex
 import signal
@@ -9,6 +10,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import yaml
 
 from tests.lab import base, figures, hosts
 from tests.lab.acme import Authority
@@ -60,13 +63,17 @@ def main() -> None:
 
 
 def _deploy(operator: Operator) -> None:
-    _play(operator, "plan of a bare host", "plan", "--check", "--diff", "-e", "ansible_user=root")
+    # By the host's facts, which at first are not known, as in production.
+    sized = yaml.safe_load((ROOT / "playbooks/group_vars/all.yml").read_text())
+    size = json.dumps({name: sized[name] for name in ("fivebox_host_memory_mb", "app_workers")})
+    by_facts = ("-e", size, "-e", "ansible_user=root")
+    _play(operator, "plan of a bare host", "plan", "--check", "--diff", *by_facts)
     # The barest that providers have.
     operator.host.ssh(
         "SUDO_FORCE_REMOVE=yes apt-get purge -qy python3-minimal sudo; rm -rf /var/lib/apt/lists/*"
     )
     begun = time.monotonic()
-    _play(operator, "bootstrap", "bootstrap")
+    _play(operator, "bootstrap", "bootstrap", *by_facts[:2])
     with _processes_seen(operator.host):
         _play(operator, "site.yml", "site")
     _limit("bare host to HTTPS", time.monotonic() - begun, BARE_SECONDS)

@@ -28,7 +28,7 @@ MAKE_RUN = (
 
 @pytest.fixture(scope="module")
 def machine(host: Host) -> Iterator[Host]:
-    """A host with a user who has a clone of the project, and with what the README tells to install."""
+    """A host with a user who has a clone of the project and what the README tells to install."""
     made = hosts.up(f"{host.name}-newcomer", host.suite)
     try:
         made.ssh(
