@@ -1,6 +1,6 @@
 """The rules of timers: what the server can keep to without reading one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -92,7 +92,7 @@ def create_timer(user_id: UUID, data: TimerInput) -> tuple[Timer, bool]:
         if all(getattr(timer, name) == value for name, value in fields.items()):
             return timer, False
         raise Conflict("The id is taken by another timer of yours.")
-    claim_nonces(user_id, [data])
+    claim_nonces(user_id, [fields])
     if timer is None:
         timer = Timer(user_id=user_id, id=data.id, **fields)
         db.session.add(timer)
@@ -121,8 +121,9 @@ def update_timer(user_id: UUID, timer_id: str, data: TimerPatch) -> Timer:
         fields = TimerFields.model_validate(present | data.model_dump(exclude_none=True))
     except ValidationError as error:
         raise invalid_input(error) from None
-    claim_nonces(user_id, [fields])
-    _assign(timer, fields.model_dump())
+    changed = fields.model_dump()
+    claim_nonces(user_id, [changed])
+    _assign(timer, changed)
     db.session.commit()
     return timer
 
@@ -141,26 +142,32 @@ def delete_timer(user_id: UUID, timer_id: str) -> None:
     db.session.commit()
 
 
-def claim_nonces(user_id: UUID, payloads: Sequence[TimerFields]) -> None:
-    """Take the nonces of payloads for them, for ever; also of payloads that are stored already.
+def claim_nonces(user_id: UUID, timers: Iterable[Mapping[str, Any]]) -> None:
+    """Take the nonces of timers' payloads for them, for ever; also of those that have them already.
 
     The feed must be locked. A trigger does the same at the commit, for who writes past this.
+
+    Args:
+        user_id: whose they are.
+        timers: the fields of each, of which those of the payload count.
 
     Raises:
         NonceReused: a nonce served before, with the same key, for another ciphertext.
         Unprocessable: the user has no such key.
     """
-    wanted = {payload.key_id for payload in payloads}
+    payloads = [(timer["key_id"], timer["nonce"], timer["ciphertext"]) for timer in timers]
+    wanted = {key_id for key_id, _, _ in payloads}
     known = db.session.scalars(
         select(TimerKey.id).where(TimerKey.user_id == user_id, TimerKey.id.in_(wanted))
     ).all()
     if len(known) < len(wanted):
         raise Unprocessable("key_id", "is no key of yours; store it by POST /v1/timer-keys first")
+    key_ids, nonces, ciphertexts = zip(*payloads, strict=True)
     parameters = {
         "user_id": user_id,
-        "key_ids": [payload.key_id for payload in payloads],
-        "nonces": [payload.nonce for payload in payloads],
-        "ciphertexts": [payload.ciphertext for payload in payloads],
+        "key_ids": list(key_ids),
+        "nonces": list(nonces),
+        "ciphertexts": list(ciphertexts),
     }
     if db.session.scalar(_CLAIM, parameters) is False:
         raise NonceReused(
