@@ -34,7 +34,7 @@ class TimerFields(Body):
     key_id: RowId
     algorithm: Algorithm
     nonce: Nonce = Field(description="Never used before with this key.")
-    ciphertext: Ciphertext = Field(description="With its tag.")
+    ciphertext: Ciphertext = Field(description="With its tag; 16 bytes to 16 KiB.")
 
     @model_validator(mode="after")
     def begin_a_day(self) -> Self:

@@ -1,5 +1,6 @@
 """Timers through the API."""
 
+import re
 from base64 import b64decode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from flask.testing import FlaskClient
 
 from tests.conftest import Account
 from tests.products.timers.conftest import call, create, payload, problem, random_base64, timer
@@ -169,6 +171,21 @@ def test_a_change_is_checked_with_what_it_leaves(user: Account) -> None:
     assert moved.status_code == 422
     body = {"time_zone": "Europe/London", "due_at": "2027-06-11T23:00:00Z"}
     assert call(user, "PATCH", "/v1/timers/t1", body).status_code == 200
+
+
+def test_the_document_tells_how_bytes_are_sent(client: FlaskClient) -> None:
+    schemas = client.get("/openapi.json").get_json()["components"]["schemas"]
+    sent = schemas["TimerInput"]["properties"]
+    assert (sent["nonce"]["contentEncoding"], sent["nonce"]["pattern"]) == (
+        "base64",
+        "^[A-Za-z0-9+/]{16,16}={0,2}$",
+    )
+    pattern = sent["ciphertext"]["pattern"]
+    for size, fits in ((15, False), (16, True), (16384, True), (16386, False)):
+        assert bool(re.fullmatch(pattern, random_base64(size))) == fits, size
+    salt = schemas["TimerKeyInput"]["properties"]["salt"]
+    assert salt["description"] == "16 to 64 bytes as base64 with padding."
+    assert schemas["TimerOutput"]["properties"]["nonce"]["contentEncoding"] == "base64"
 
 
 def ids(user: Account, query: str = "") -> list[str]:
