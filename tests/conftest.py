@@ -49,6 +49,7 @@ def environment(
         "FIVEBOX_MAINTENANCE_FILE": str(folder / "maintenance"),
         "FIVEBOX_METRICS_DIR": METRICS_DIR,
         "FIVEBOX_FILES_DIR": str(folder / "files"),
+        "FIVEBOX_PRODUCTS": "habits,characters",
         # Tests of the limits turn them on; all others come from one address.
         "FIVEBOX_RATE_LIMITS_ENABLED": "false",
     }
