@@ -38,11 +38,16 @@ def call(user: Account) -> Call:
     """Send a request of the user; `If_Match` and such become headers."""
 
     def send(
-        method: str, path: str, json: Any = None, account: Account = user, **headers: str
+        method: str,
+        path: str,
+        json: Any = None,
+        account: Account = user,
+        data: bytes | None = None,
+        **headers: str,
     ) -> TestResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return account.client.open(
-            path, method=method, json=json, headers={**account.headers, **named}
+            path, method=method, json=json, data=data, headers={**account.headers, **named}
         )
 
     return send
