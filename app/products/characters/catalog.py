@@ -6,7 +6,7 @@ names it stays whole. Only what is still offered can be chosen anew.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 from pydantic import ValidationError
@@ -29,12 +29,13 @@ logger = structlog.get_logger(__name__)
 class Catalog:
     """Content by collection and id; `offered` is what can still be chosen."""
 
-    found: dict[Reference, Any]
+    found: dict[Reference, ContentData]
     offered: frozenset[Reference]
 
-    def get(self, collection: str, document_id: str, _kind: type[Content]) -> Content | None:
+    def get(self, collection: str, document_id: str, kind: type[Content]) -> Content | None:
         """A document as it is or last was; None when it is gone for good."""
-        return self.found.get((collection, document_id))
+        document = self.found.get((collection, document_id))
+        return document if isinstance(document, kind) else None
 
 
 def prepare() -> None:
