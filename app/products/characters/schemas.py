@@ -3,7 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    with_config,
+)
+from typing_extensions import TypedDict
 
 from app.content.schemas import Slug
 from app.pages import PageQuery
@@ -27,8 +35,9 @@ Score = Annotated[int, Field(ge=LOWEST_SCORE, le=HIGHEST_SCORE)]
 Experience = Annotated[int, Field(ge=0, le=MAX_EXPERIENCE)]
 
 
-class AbilityScores(Body):
-    """The base abilities, bought by points."""
+@with_config(ConfigDict(extra="forbid", strict=True))
+class AbilityScores(TypedDict):
+    """The base abilities, bought by points; a plain dict, as the database has it."""
 
     power: Score
     swiftness: Score
@@ -56,7 +65,7 @@ class CharacterFields(Body):
         # A fault of the experience is told by itself.
         if "experience" in info.data:
             level = level_of(info.data["experience"])
-            cost = points_of({name: getattr(scores, name) for name in ABILITIES})
+            cost = points_of({name: scores[name] for name in ABILITIES})
             if cost > budget_of(level):
                 raise ValueError(
                     f"cost {cost} points; a character of level {level} has {budget_of(level)}"

@@ -1,5 +1,6 @@
 """The rules of characters."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -124,18 +125,23 @@ def delete_character(user_id: UUID, character_id: str) -> None:
     require_match(character, CharacterOutput)
     now = datetime.now(UTC)
     character.deleted_at = now
+    drop_belongings(user_id, [character_id], now)
+    db.session.commit()
+
+
+def drop_belongings(user_id: UUID, character_ids: Sequence[str], now: datetime) -> None:
+    """Make tombstones of all that deleted characters carried and wore."""
     for model in (WornItem, CarriedItem):
         db.session.execute(
             update(model)
             .where(
                 model.user_id == user_id,
-                model.character_id == character_id,
+                model.character_id.in_(character_ids),
                 model.deleted_at.is_(None),
             )
             .values(deleted_at=now)
             .execution_options(synchronize_session=False)
         )
-    db.session.commit()
 
 
 def _require_references(user_id: UUID, fields: dict[str, Any]) -> None:
