@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Select, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
 
 from app.content import cache, upstream
@@ -73,15 +73,19 @@ def read_document(name: str, document_id: str, ranges: Iterable[str]) -> Entry:
     return cache.fetch(name, ["document", document_id, locales], load)
 
 
-def _published(name: str) -> Select[Document]:
+def is_shown() -> ColumnElement[bool]:
+    """SQL condition: the document is published now."""
     now = func.now()
-    return select(Document).where(
-        Document.collection == name,
+    return and_(
         Document.published,
         Document.deleted_at.is_(None),
         or_(Document.published_from.is_(None), Document.published_from <= now),
         or_(Document.published_until.is_(None), Document.published_until > now),
     )
+
+
+def _published(name: str) -> Select[Document]:
+    return select(Document).where(Document.collection == name, is_shown())
 
 
 def _page_statement(name: str, query: ContentPageQuery) -> Select[Document]:
