@@ -44,6 +44,7 @@ def environment(
     variables = {
         **servers.environment(),
         "FIVEBOX_ENVIRONMENT": "test",
+        "FIVEBOX_PRODUCTS": "habits,nutrition",
         "FIVEBOX_JWT_SECRET": secrets.token_hex(32),
         "FIVEBOX_PASSWORD_PEPPER": secrets.token_hex(32),
         "FIVEBOX_MAINTENANCE_FILE": str(folder / "maintenance"),
