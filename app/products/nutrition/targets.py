@@ -54,7 +54,8 @@ CARBOHYDRATE_PER_KG: dict[Activity, tuple[float, float]] = {
 }
 # IOM 2005: what the brain uses.
 MIN_CARBOHYDRATE_G = 130.0
-# Shares of the energy, IOM 2005; the ACSM warns of less than 20 % too.
+# Shares of the energy, IOM 2005; the ACSM warns of less than 20 % of fat too.
+MAX_PROTEIN_SHARE = 0.35
 FAT_SHARE, MIN_FAT_SHARE, MAX_FAT_SHARE = 0.30, 0.20, 0.35
 # IOM 2005, adequate intake.
 FIBER_PER_1000_KCAL = 14.0
@@ -125,8 +126,9 @@ def daily_targets(body: Body, activity: Activity, sport: Sport, goal: Goal) -> T
     Energy: rest times activity; 500 kcal (at most a fifth) less to lose weight, a tenth more to
     gain; never below what is used at rest, nor below 1200 (women) or 1500 kcal (men).
 
-    Protein is by weight, fat 30 % of the energy, carbohydrate the rest. Where that is outside the
-    range of carbohydrate for the activity, fat gives way: down to 20 %, up to 35 %.
+    Protein is by weight, at most 35 % of the energy; fat 30 %, carbohydrate the rest. Where that is
+    outside the range of carbohydrate for the activity, fat gives way: down to 20 %, up to 35 %. So
+    carbohydrate is 45 % at least when fat is at its lowest, which of 1200 kcal is above 130 g.
     """
     resting = resting_kcal(body)
     maintenance = resting * ACTIVITY_FACTOR[activity]
@@ -137,7 +139,8 @@ def daily_targets(body: Body, activity: Activity, sport: Sport, goal: Goal) -> T
         wanted += SURPLUS_SHARE * maintenance
     energy = max(wanted, resting, MIN_KCAL[body.sex])
     kg = body.counted_kg
-    protein = PROTEIN_PER_KG[sport][goal] * kg
+    most_protein = MAX_PROTEIN_SHARE * energy / PROTEIN_KCAL
+    protein = min(PROTEIN_PER_KG[sport][goal] * kg, most_protein)
     low, high = CARBOHYDRATE_PER_KG[activity]
     left = energy - protein * PROTEIN_KCAL
     carbohydrate = (left - FAT_SHARE * energy) / CARBOHYDRATE_KCAL

@@ -95,6 +95,14 @@ def test_fat_mass_above_a_bmi_of_30_asks_for_no_protein():
     )
 
 
+def test_protein_is_no_more_than_35_percent_of_the_energy():
+    small = Body("female", 24, 133.0, 30 * 1.33**2)
+    found = daily_targets(small, "sedentary", "strength", "lose")
+
+    assert 2.0 * small.weight_kg * 4 > 0.35 * found.energy_kcal
+    assert found.protein_g * 4 == pytest.approx(0.35 * found.energy_kcal)
+
+
 def test_fat_is_30_percent_where_carbohydrate_is_in_its_range():
     found = daily_targets(MAN, "light", "fitness", "maintain")
 
