@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import ForeignKeyConstraint, SmallInteger
+from sqlalchemy import BigInteger, ForeignKeyConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -18,7 +18,7 @@ class Profile(OwnedRow, Base):
     __tablename__ = "user_nutrition_profiles"
 
     sex: Mapped[str]
-    birth_year: Mapped[int]
+    birth_year: Mapped[int] = mapped_column(BigInteger)
     height_cm: Mapped[float]
     weight_kg: Mapped[float]
     activity: Mapped[str]
@@ -53,7 +53,7 @@ class PlannedMeal(OwnedRow, Base):
     )
 
     plan_id: Mapped[str]
-    day: Mapped[int] = mapped_column(SmallInteger)
+    day: Mapped[int] = mapped_column(BigInteger)
     slot: Mapped[str]
     meal_id: Mapped[str]
     servings: Mapped[float]
