@@ -79,11 +79,6 @@ class Body:
     weight_kg: float
 
     @property
-    def bmi(self) -> float:
-        """Weight by the square of the height, kg/m²."""
-        return bmi_of(self.height_cm, self.weight_kg)
-
-    @property
     def counted_kg(self) -> float:
         """The weight that rules per kg are applied to."""
         return min(self.weight_kg, MAX_COUNTED_BMI * (self.height_cm / 100) ** 2)
