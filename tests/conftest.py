@@ -51,6 +51,7 @@ def environment(
         "FIVEBOX_FILES_DIR": str(folder / "files"),
         # Tests of the limits turn them on; all others come from one address.
         "FIVEBOX_RATE_LIMITS_ENABLED": "false",
+        "FIVEBOX_PRODUCTS": "habits,reviews",
     }
     os.environ.update(variables)
     return variables

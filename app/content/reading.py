@@ -63,7 +63,7 @@ def read_document(name: str, document_id: str, ranges: Iterable[str]) -> Entry:
     upstream.touch(name)
 
     def load() -> Entry:
-        row = db.session.scalar(_published(name).where(Document.id == document_id))
+        row = db.session.scalar(published(name).where(Document.id == document_id))
         used: list[str] = []
         shown = _show(collection, row, locales, used) if row else None
         if row is None or shown is None:
@@ -73,7 +73,8 @@ def read_document(name: str, document_id: str, ranges: Iterable[str]) -> Entry:
     return cache.fetch(name, ["document", document_id, locales], load)
 
 
-def _published(name: str) -> Select[Document]:
+def published(name: str) -> Select[Document]:
+    """Select the documents of a collection that the public sees now."""
     now = func.now()
     return select(Document).where(
         Document.collection == name,
@@ -85,7 +86,7 @@ def _published(name: str) -> Select[Document]:
 
 
 def _page_statement(name: str, query: ContentPageQuery) -> Select[Document]:
-    statement = _published(name)
+    statement = published(name)
     if query.q is not None:
         words = words_of([query.q])
         if not words:
