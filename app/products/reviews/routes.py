@@ -32,7 +32,7 @@ from app.products.reviews.schemas import (
     SummaryOutput,
 )
 
-blueprint = APIBlueprint("reviews", __name__, url_prefix="/v1", tag="Reviews")
+blueprint = APIBlueprint("reviews", __name__, url_prefix="/v1", tag="Reviews", cli_group="reviews")
 add_commands(blueprint)
 ONLY_ADMIN = ["admin"]
 

@@ -85,6 +85,6 @@ def run(app: APIFlask) -> Callable[..., Any]:
     runner: FlaskCliRunner = app.test_cli_runner()
 
     def invoke(*arguments: str) -> Any:
-        return runner.invoke(args=["reviews", *arguments])
+        return runner.invoke(args=["reviews", *arguments], catch_exceptions=False)
 
     return invoke
