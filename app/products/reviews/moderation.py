@@ -93,9 +93,11 @@ def _moderate(
     if review.hidden_reason != reason:
         review.hidden_at = datetime.now(UTC) if reason else None
         review.hidden_reason = reason
-        subject = ("user_reviews", book_id)
-        record(kind, owner, actor="admin", subject=subject, reason=reason, admin=admin_id)
         db.session.flush()
+        act_as(admin_id)
+        # The administrator's act: the author need not learn from where and by which device.
+        subject = ("book_reviews", book_id)
+        record(kind, admin_id, actor="admin", subject=subject, author=author_id, reason=reason)
     act_as(admin_id, scope="moderation")
     db.session.refresh(shown)
     reports = db.session.scalar(
