@@ -11,7 +11,8 @@ from tests.content.conftest import Recipe
 
 
 def test_only_served_products_bring_collections(make_app):
-    assert make_app().extensions["content_collections"].keys() == {"habit_templates"}
+    app = make_app(products=("habits",))
+    assert app.extensions["content_collections"].keys() == {"habit_templates"}
     app = make_app(products=())
     assert app.extensions["content_collections"] == {}
     assert app.test_client().get("/v1/content/habit_templates").status_code == 404
