@@ -148,6 +148,21 @@ class Settings(BaseSettings):
     content_refresh_seconds: int = Field(
         300, ge=1, description="Age from which content is fetched again from the upstream."
     )
+    recommender_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$",
+        description="Recommender with the API of OpenAI, such as https://api.example.com/v1; "
+        "without it the embedded engine recommends.",
+    )
+    recommender_key: SecretStr | None = Field(
+        None, description="Sent to the recommender as `Authorization: Bearer <key>`."
+    )
+    recommender_model: str | None = Field(
+        None,
+        validate_default=True,
+        pattern=r"^[\w./:@-]{1,200}$",
+        description="The recommender's model; needed with its URL.",
+    )
     edge_purge_urls: CommaList = Field(
         (), description="After a write, `PURGE <url>/<collection>` is sent to each."
     )
@@ -264,7 +279,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"there is no product {name!r} in app/products")
         return names
 
-    @field_validator("content_key")
+    @field_validator("recommender_model")
+    @classmethod
+    def require_model(cls, model: str | None, info: ValidationInfo) -> str | None:
+        """A recommender serves many models."""
+        if model is None and info.data.get("recommender_url"):
+            raise ValueError(f"is needed with {PREFIX}RECOMMENDER_URL")
+        return model
+
+    @field_validator("content_key", "recommender_key")
     @classmethod
     def refuse_what_no_header_holds(cls, key: SecretStr | None) -> SecretStr | None:
         """A faulty header would be an error at the first fetch, with the key in its text."""
@@ -318,7 +341,7 @@ class Settings(BaseSettings):
             raise ValueError(f"is needed with {PREFIX}SMTP_URL")
         return sender
 
-    @field_validator("public_url", "app_url", "content_url")
+    @field_validator("public_url", "app_url", "content_url", "recommender_url")
     @classmethod
     def refuse_plain_http(cls, url: str | None, info: ValidationInfo) -> str | None:
         """In production clients come by https, and so does content."""

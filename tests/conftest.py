@@ -53,7 +53,7 @@ def environment(
         "FIVEBOX_MAINTENANCE_FILE": str(folder / "maintenance"),
         "FIVEBOX_METRICS_DIR": METRICS_DIR,
         "FIVEBOX_FILES_DIR": str(folder / "files"),
-        "FIVEBOX_PRODUCTS": "habits,timers,characters,nutrition",
+        "FIVEBOX_PRODUCTS": "habits,timers,characters,nutrition,reviews",
         # Tests of the limits turn them on; all others come from one address.
         "FIVEBOX_RATE_LIMITS_ENABLED": "false",
     }
