@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-
+from app.database import owned
 from app.database.feed import lock_feed
 from app.errors import NotFound, Problem
 from app.etags import require_match
@@ -86,11 +85,7 @@ def list_carried(user_id: UUID, character_id: str, query: PageQuery) -> dict[str
         NotFound: the user has no such character.
     """
     get_character(user_id, character_id)
-    statement = select(CarriedItem).where(
-        CarriedItem.user_id == user_id,
-        CarriedItem.character_id == character_id,
-        CarriedItem.deleted_at.is_(None),
-    )
+    statement = owned.present(CarriedItem, user_id).where(CarriedItem.character_id == character_id)
     if query.after:
         statement = statement.where(CarriedItem.item_id > decode_cursor(query.after, 1)[0])
     rows = db.session.scalars(statement.order_by(CarriedItem.item_id).limit(query.limit + 1)).all()
@@ -104,12 +99,8 @@ def get_carried(user_id: UUID, character_id: str, item_id: str) -> CarriedItem:
         NotFound: the user has no such character, or it carries none.
     """
     get_character(user_id, character_id)
-    carried = db.session.get(
-        CarriedItem, (user_id, f"{character_id}:{item_id}"), populate_existing=True
-    )
-    if carried is None or carried.deleted_at:
-        raise NotFound("The character carries none of this item.")
-    return carried
+    missing = "The character carries none of this item."
+    return owned.find(CarriedItem, user_id, f"{character_id}:{item_id}", missing)
 
 
 def put_carried(
@@ -192,10 +183,8 @@ def get_worn(user_id: UUID, character_id: str, slot: str) -> WornItem:
         NotFound: the user has no such character, there is no such slot, or it is empty.
     """
     get_character(user_id, character_id)
-    worn = db.session.get(WornItem, (user_id, f"{character_id}:{slot}"), populate_existing=True)
-    if worn is None or worn.deleted_at:
-        raise NotFound("The slot is empty, or there is none of this name.")
-    return worn
+    missing = "The slot is empty, or there is none of this name."
+    return owned.find(WornItem, user_id, f"{character_id}:{slot}", missing)
 
 
 def put_worn(user_id: UUID, character_id: str, slot: str, data: WornInput) -> tuple[WornItem, bool]:
@@ -298,11 +287,7 @@ def _slot(name: str) -> Slot:
 
 
 def _rows(model: type[Any], user_id: UUID, character_id: str) -> list[Any]:
-    statement = select(model).where(
-        model.user_id == user_id,
-        model.character_id == character_id,
-        model.deleted_at.is_(None),
-    )
+    statement = owned.present(model, user_id).where(model.character_id == character_id)
     return list(db.session.scalars(statement))
 
 

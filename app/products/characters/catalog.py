@@ -8,21 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-import structlog
-from pydantic import ValidationError
 from sqlalchemy import select, tuple_
 
 from app.content import upstream
 from app.content.collections import ContentData, find_collection
 from app.content.models import Document
-from app.content.reading import is_shown
+from app.content.reading import is_shown, parse
 from app.extensions import db
 from app.products.characters.content import ARCHETYPES, ITEMS, RACES
 
 Reference = tuple[str, str]
 Content = TypeVar("Content", bound=ContentData)
-
-logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,25 +47,14 @@ def look_up(references: Iterable[Reference]) -> Catalog:
     """Find documents by collection and id, with one statement."""
     wanted = sorted(set(references))
     key = tuple_(Document.collection, Document.id)
-    statement = select(Document.collection, Document.id, Document.data, is_shown())
+    statement = select(Document, is_shown()).where(key.in_(wanted))
     found: dict[Reference, ContentData] = {}
     offered = set()
-    for collection, document_id, data, shown in db.session.execute(
-        statement.where(key.in_(wanted))
-    ):
-        try:
-            document = find_collection(collection).schema.model_validate(data)
-        except ValidationError as error:
-            # A release may ask more of documents than the one that stored them did.
-            logger.error(
-                "document does not fit its collection",
-                event_kind="error",
-                collection=collection,
-                document=document_id,
-                exc_info=error,
-            )
+    for row, shown in db.session.execute(statement):
+        document = parse(find_collection(row.collection), row)
+        if document is None:
             continue
-        found[collection, document_id] = document
+        found[row.collection, row.id] = document
         if shown:
-            offered.add((collection, document_id))
+            offered.add((row.collection, row.id))
     return Catalog(found, frozenset(offered))

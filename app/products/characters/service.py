@@ -3,18 +3,16 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from pydantic import ValidationError
-from sqlalchemy import select, update
+from sqlalchemy import update
 
+from app.database import owned
 from app.database.feed import lock_feed
-from app.errors import Conflict, NotFound, Unprocessable, invalid_input
+from app.errors import Unprocessable
 from app.etags import require_match
 from app.extensions import db
 from app.files.models import UserFile
-from app.operations.metrics import RECORDS_CREATED
-from app.pages import decode_cursor, page_of
 from app.products.characters import catalog
 from app.products.characters.content import ARCHETYPES, RACES
 from app.products.characters.files import PORTRAIT
@@ -32,17 +30,12 @@ _REFERENCES = {"race_id": RACES, "archetype_id": ARCHETYPES}
 
 def list_characters(user_id: UUID, query: CharactersQuery) -> dict[str, Any]:
     """One page of the user's characters, by id."""
-    statement = select(Character).where(
-        Character.user_id == user_id, Character.deleted_at.is_(None)
-    )
+    statement = owned.present(Character, user_id)
     if query.race_id is not None:
         statement = statement.where(Character.race_id == query.race_id)
     if query.archetype_id is not None:
         statement = statement.where(Character.archetype_id == query.archetype_id)
-    if query.after:
-        statement = statement.where(Character.id > decode_cursor(query.after, 1)[0])
-    rows = db.session.scalars(statement.order_by(Character.id).limit(query.limit + 1)).all()
-    return page_of(rows, query.limit, lambda character: (character.id,))
+    return owned.page_by_id(Character, statement, query)
 
 
 def get_character(user_id: UUID, character_id: str) -> Character:
@@ -51,10 +44,7 @@ def get_character(user_id: UUID, character_id: str) -> Character:
     Raises:
         NotFound: the user has none of this id.
     """
-    character = db.session.get(Character, (user_id, character_id), populate_existing=True)
-    if character is None or character.deleted_at:
-        raise NotFound("You have no such character.")
-    return character
+    return owned.find(Character, user_id, character_id, "You have no such character.")
 
 
 def create_character(user_id: UUID, data: CharacterInput) -> tuple[Character, bool]:
@@ -72,21 +62,11 @@ def create_character(user_id: UUID, data: CharacterInput) -> tuple[Character, bo
     catalog.prepare()
     lock_feed(user_id)
     fields = data.model_dump(exclude={"id"})
-    character_id = data.id or str(uuid4())
-    character = db.session.get(Character, (user_id, character_id))
-    if character is not None and not character.deleted_at:
-        if any(getattr(character, name) != value for name, value in fields.items()):
-            raise Conflict("The id is taken by another character of yours.")
-        return character, False
+    same = owned.find_repeat(Character, user_id, data.id, fields, CharacterOutput)
+    if same:
+        return same, False
     _require_references(user_id, fields)
-    if character is None:
-        character = Character(user_id=user_id, id=character_id, **fields)
-        db.session.add(character)
-    else:
-        _assign(character, {**fields, "deleted_at": None})
-    db.session.commit()
-    RECORDS_CREATED.labels("user_characters").inc()
-    return character, True
+    return owned.store_new(Character, user_id, data.id, fields), True
 
 
 def update_character(user_id: UUID, character_id: str, data: CharacterPatch) -> Character:
@@ -101,14 +81,10 @@ def update_character(user_id: UUID, character_id: str, data: CharacterPatch) -> 
     lock_feed(user_id)
     character = get_character(user_id, character_id)
     require_match(character, CharacterOutput)
-    present = {name: getattr(character, name) for name in CharacterFields.model_fields}
-    try:
-        fields = CharacterFields.model_validate(present | data.changes()).model_dump()
-    except ValidationError as error:
-        raise invalid_input(error) from None
-    changed = {name: value for name, value in fields.items() if value != present[name]}
+    fields = owned.changed(character, CharacterFields, data.changes())
+    changed = {name: value for name, value in fields.items() if value != getattr(character, name)}
     _require_references(user_id, changed)
-    _assign(character, changed)
+    owned.assign(character, changed)
     db.session.commit()
     return character
 
@@ -123,25 +99,36 @@ def delete_character(user_id: UUID, character_id: str) -> None:
     lock_feed(user_id)
     character = get_character(user_id, character_id)
     require_match(character, CharacterOutput)
-    now = datetime.now(UTC)
-    character.deleted_at = now
-    drop_belongings(user_id, [character_id], now)
+    character.deleted_at = datetime.now(UTC)
+    drop_belongings(user_id, [character_id])
     db.session.commit()
 
 
-def drop_belongings(user_id: UUID, character_ids: Sequence[str], now: datetime) -> None:
-    """Make tombstones of all that deleted characters carried and wore."""
-    for model in (WornItem, CarriedItem):
-        db.session.execute(
-            update(model)
-            .where(
-                model.user_id == user_id,
-                model.character_id.in_(character_ids),
-                model.deleted_at.is_(None),
-            )
-            .values(deleted_at=now)
-            .execution_options(synchronize_session=False)
+def drop_belongings(user_id: UUID, character_ids: Sequence[str]) -> None:
+    """Make tombstones of all that deleted characters carried and wore; the caller commits."""
+    owned.delete_where(WornItem, user_id, WornItem.character_id.in_(character_ids))
+    owned.delete_where(CarriedItem, user_id, CarriedItem.character_id.in_(character_ids))
+
+
+def forget_foreign_portraits(user_id: UUID, character_ids: Sequence[str]) -> None:
+    """Empty portraits that are no stored portrait file of the user; the caller commits.
+
+    A device that pushed one pulls the character back without it.
+    """
+    portraits = owned.present(UserFile, user_id).where(
+        UserFile.purpose == PORTRAIT.name, UserFile.state == "stored"
+    )
+    db.session.execute(
+        update(Character)
+        .where(
+            Character.user_id == user_id,
+            Character.id.in_(character_ids),
+            Character.portrait_id.is_not(None),
+            Character.portrait_id.not_in(portraits.with_only_columns(UserFile.id)),
         )
+        .values(portrait_id=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _require_references(user_id: UUID, fields: dict[str, Any]) -> None:
@@ -166,8 +153,3 @@ def _require_references(user_id: UUID, fields: dict[str, Any]) -> None:
             raise Unprocessable("portrait_id", "is no file of yours with the purpose `portrait`")
         if file.state != "stored":
             raise Unprocessable("portrait_id", "is not stored yet; complete its upload first")
-
-
-def _assign(character: Character, fields: dict[str, Any]) -> None:
-    for name, value in fields.items():
-        setattr(character, name, value)

@@ -2,19 +2,18 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any, TypeVar
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import Select, func, tuple_
 
 from app.accounts.models import User
-from app.database.base import OwnedRow
+from app.database import owned
 from app.database.feed import lock_feed
 from app.errors import Conflict, NotFound, Unprocessable
 from app.etags import require_match
 from app.extensions import db
-from app.operations.metrics import RECORDS_CREATED
 from app.pages import PageQuery, decode_cursor, page_of
 from app.products.nutrition import catalog
 from app.products.nutrition.models import PROFILE_ID, MealPlan, PlannedMeal, Profile
@@ -35,8 +34,6 @@ from app.products.nutrition.targets import Body, Targets, daily_targets
 # As many as 28 days of seven.
 MAX_MEALS = 200
 
-Row = TypeVar("Row", bound=OwnedRow)
-
 
 def get_profile(user_id: UUID) -> Profile:
     """Find the user's profile.
@@ -44,10 +41,7 @@ def get_profile(user_id: UUID) -> Profile:
     Raises:
         NotFound: there is none.
     """
-    profile = db.session.get(Profile, (user_id, PROFILE_ID), populate_existing=True)
-    if profile is None or profile.deleted_at:
-        raise NotFound("You have no nutrition profile.")
-    return profile
+    return owned.find(Profile, user_id, PROFILE_ID, "You have no nutrition profile.")
 
 
 def put_profile(user_id: UUID, data: ProfileFields) -> tuple[Profile, bool]:
@@ -64,15 +58,11 @@ def put_profile(user_id: UUID, data: ProfileFields) -> tuple[Profile, bool]:
     profile = db.session.get(Profile, (user_id, PROFILE_ID))
     new = profile is None or profile.deleted_at is not None
     require_match(None if new else profile, ProfileOutput)
-    if profile is None:
-        profile = Profile(user_id=user_id, id=PROFILE_ID, **fields)
-        db.session.add(profile)
-    else:
-        _assign(profile, {**fields, "deleted_at": None})
+    if profile is None or new:
+        return owned.store_new(Profile, user_id, PROFILE_ID, fields), True
+    owned.assign(profile, fields)
     db.session.commit()
-    if new:
-        RECORDS_CREATED.labels("user_nutrition_profiles").inc()
-    return profile, new
+    return profile, False
 
 
 def delete_profile(user_id: UUID) -> None:
@@ -107,11 +97,7 @@ def targets(user: User) -> Targets:
 
 def list_plans(user_id: UUID, query: PageQuery) -> dict[str, Any]:
     """One page of the user's plans, by id."""
-    statement = select(MealPlan).where(MealPlan.user_id == user_id, MealPlan.deleted_at.is_(None))
-    if query.after:
-        statement = statement.where(MealPlan.id > decode_cursor(query.after, 1)[0])
-    rows = db.session.scalars(statement.order_by(MealPlan.id).limit(query.limit + 1)).all()
-    return page_of(rows, query.limit, lambda plan: (plan.id,))
+    return owned.page_by_id(MealPlan, owned.present(MealPlan, user_id), query)
 
 
 def get_plan(user_id: UUID, plan_id: str) -> MealPlan:
@@ -120,10 +106,7 @@ def get_plan(user_id: UUID, plan_id: str) -> MealPlan:
     Raises:
         NotFound: the user has none of this id.
     """
-    plan = db.session.get(MealPlan, (user_id, plan_id), populate_existing=True)
-    if plan is None or plan.deleted_at:
-        raise NotFound("You have no such meal plan.")
-    return plan
+    return owned.find(MealPlan, user_id, plan_id, "You have no such meal plan.")
 
 
 def create_plan(user_id: UUID, data: PlanInput) -> tuple[MealPlan, bool]:
@@ -138,7 +121,11 @@ def create_plan(user_id: UUID, data: PlanInput) -> tuple[MealPlan, bool]:
         Conflict: the id is taken by a plan with other content.
     """
     lock_feed(user_id)
-    return _create(MealPlan, user_id, data.id, data.model_dump(exclude={"id"}))
+    fields = data.model_dump(exclude={"id"})
+    same = owned.find_repeat(MealPlan, user_id, data.id, fields, PlanOutput)
+    if same:
+        return same, False
+    return owned.store_new(MealPlan, user_id, data.id, fields), True
 
 
 def update_plan(user_id: UUID, plan_id: str, data: PlanPatch) -> MealPlan:
@@ -151,7 +138,7 @@ def update_plan(user_id: UUID, plan_id: str, data: PlanPatch) -> MealPlan:
     lock_feed(user_id)
     plan = get_plan(user_id, plan_id)
     require_match(plan, PlanOutput)
-    _assign(plan, data.model_dump(exclude_none=True))
+    owned.assign(plan, data.model_dump(exclude_none=True))
     db.session.commit()
     return plan
 
@@ -173,16 +160,7 @@ def delete_plan(user_id: UUID, plan_id: str) -> None:
 
 def delete_meals_of(user_id: UUID, plan_ids: Collection[str]) -> None:
     """Delete the meals of plans that are deleted; the caller has the feed's lock, and commits."""
-    db.session.execute(
-        update(PlannedMeal)
-        .where(
-            PlannedMeal.user_id == user_id,
-            PlannedMeal.plan_id.in_(plan_ids),
-            PlannedMeal.deleted_at.is_(None),
-        )
-        .values(deleted_at=datetime.now(UTC))
-        .execution_options(synchronize_session=False)
-    )
+    owned.delete_where(PlannedMeal, user_id, PlannedMeal.plan_id.in_(plan_ids))
 
 
 def list_meals(user_id: UUID, plan_id: str, query: PlannedMealsQuery) -> dict[str, Any]:
@@ -192,11 +170,7 @@ def list_meals(user_id: UUID, plan_id: str, query: PlannedMealsQuery) -> dict[st
         NotFound: the user has no such plan.
     """
     get_plan(user_id, plan_id)
-    statement = select(PlannedMeal).where(
-        PlannedMeal.user_id == user_id,
-        PlannedMeal.plan_id == plan_id,
-        PlannedMeal.deleted_at.is_(None),
-    )
+    statement = _meals_of(user_id, plan_id)
     if query.day:
         statement = statement.where(PlannedMeal.day == query.day)
     if query.after:
@@ -214,9 +188,10 @@ def get_meal(user_id: UUID, plan_id: str, row_id: str) -> PlannedMeal:
     Raises:
         NotFound: the user has no such plan, or it has no such meal.
     """
-    meal = db.session.get(PlannedMeal, (user_id, row_id), populate_existing=True)
-    if meal is None or meal.deleted_at or meal.plan_id != plan_id:
-        raise NotFound("You have no such meal in this plan.")
+    missing = "You have no such meal in this plan."
+    meal = owned.find(PlannedMeal, user_id, row_id, missing)
+    if meal.plan_id != plan_id:
+        raise NotFound(missing)
     return meal
 
 
@@ -234,12 +209,13 @@ def create_meal(user_id: UUID, plan_id: str, data: PlannedMealInput) -> tuple[Pl
     catalog.refresh()
     lock_feed(user_id)
     get_plan(user_id, plan_id)
-    fields = data.model_dump(exclude={"id"})
-    present = data.id and db.session.get(PlannedMeal, (user_id, data.id))
-    if not present or present.deleted_at:
-        _require_content(data.meal_id, data.changes)
-        _require_room(user_id, plan_id)
-    return _create(PlannedMeal, user_id, data.id, {**fields, "plan_id": plan_id})
+    fields = {**data.model_dump(exclude={"id"}), "plan_id": plan_id}
+    same = owned.find_repeat(PlannedMeal, user_id, data.id, fields, PlannedMealOutput)
+    if same:
+        return same, False
+    _require_content(data.meal_id, data.changes)
+    _require_room(user_id, plan_id)
+    return owned.store_new(PlannedMeal, user_id, data.id, fields), True
 
 
 def update_meal(user_id: UUID, plan_id: str, row_id: str, data: PlannedMealPatch) -> PlannedMeal:
@@ -255,7 +231,7 @@ def update_meal(user_id: UUID, plan_id: str, row_id: str, data: PlannedMealPatch
     meal = get_meal(user_id, plan_id, row_id)
     require_match(meal, PlannedMealOutput)
     _require_content(data.meal_id, data.changes or {})
-    _assign(meal, data.model_dump(exclude_none=True))
+    owned.assign(meal, data.model_dump(exclude_none=True))
     db.session.commit()
     return meal
 
@@ -281,41 +257,12 @@ def all_meals(user_id: UUID, plan_id: str) -> list[PlannedMeal]:
         NotFound: the user has no such plan.
     """
     get_plan(user_id, plan_id)
-    statement = (
-        select(PlannedMeal)
-        .where(
-            PlannedMeal.user_id == user_id,
-            PlannedMeal.plan_id == plan_id,
-            PlannedMeal.deleted_at.is_(None),
-        )
-        .order_by(PlannedMeal.day, PlannedMeal.id)
-    )
-    return list(db.session.scalars(statement))
+    ordered = _meals_of(user_id, plan_id).order_by(PlannedMeal.day, PlannedMeal.id)
+    return list(db.session.scalars(ordered))
 
 
-def _create(
-    model: type[Row], user_id: UUID, row_id: str | None, fields: dict[str, Any]
-) -> tuple[Row, bool]:
-    row_id = row_id or str(uuid4())
-    row = db.session.get(model, (user_id, row_id))
-    if row is None:
-        row = model()
-        _assign(row, {"user_id": user_id, "id": row_id, **fields})
-        db.session.add(row)
-    elif row.deleted_at:
-        _assign(row, {**fields, "deleted_at": None})
-    elif all(getattr(row, name) == value for name, value in fields.items()):
-        return row, False
-    else:
-        raise Conflict("The id is taken by another row of yours.")
-    db.session.commit()
-    RECORDS_CREATED.labels(str(model.__table__)).inc()  # type: ignore[attr-defined]
-    return row, True
-
-
-def _assign(row: OwnedRow, fields: dict[str, Any]) -> None:
-    for name, value in fields.items():
-        setattr(row, name, value)
+def _meals_of(user_id: UUID, plan_id: str) -> Select[PlannedMeal]:
+    return owned.present(PlannedMeal, user_id).where(PlannedMeal.plan_id == plan_id)
 
 
 def _require_content(meal_id: str | None, changes: Collection[str]) -> None:
@@ -327,16 +274,8 @@ def _require_content(meal_id: str | None, changes: Collection[str]) -> None:
 
 
 def _require_room(user_id: UUID, plan_id: str) -> None:
-    meals = db.session.scalar(
-        select(func.count())
-        .select_from(PlannedMeal)
-        .where(
-            PlannedMeal.user_id == user_id,
-            PlannedMeal.plan_id == plan_id,
-            PlannedMeal.deleted_at.is_(None),
-        )
-    )
-    if (meals or 0) >= MAX_MEALS:
+    meals = db.session.scalar(_meals_of(user_id, plan_id).with_only_columns(func.count())) or 0
+    if meals >= MAX_MEALS:
         raise Conflict(f"A plan has {MAX_MEALS} meals at most.")
 
 

@@ -7,12 +7,13 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.audit.recording import record
+from app.database import owned
 from app.database.feed import lock_feed
 from app.errors import Conflict, NotFound
 from app.etags import require_match
 from app.extensions import db
 from app.operations.metrics import RECORDS_CREATED
-from app.pages import PageQuery, decode_cursor, page_of
+from app.pages import PageQuery
 from app.products.reviews.books import require_book
 from app.products.reviews.models import Author, PublicReview, Report, Review
 from app.products.reviews.schemas import ReportInput, ReviewInput, ReviewOutput, ReviewPatch
@@ -20,11 +21,7 @@ from app.products.reviews.schemas import ReportInput, ReviewInput, ReviewOutput,
 
 def list_reviews(user_id: UUID, query: PageQuery) -> dict[str, Any]:
     """One page of the user's reviews, by the book's id."""
-    statement = select(Review).where(Review.user_id == user_id, Review.deleted_at.is_(None))
-    if query.after:
-        statement = statement.where(Review.id > decode_cursor(query.after, 1)[0])
-    rows = db.session.scalars(statement.order_by(Review.id).limit(query.limit + 1)).all()
-    return page_of(rows, query.limit, lambda review: (review.id,))
+    return owned.page_by_id(Review, owned.present(Review, user_id), query)
 
 
 def get_review(user_id: UUID, book_id: str) -> Review:
@@ -33,10 +30,7 @@ def get_review(user_id: UUID, book_id: str) -> Review:
     Raises:
         NotFound: the user has none.
     """
-    review = db.session.get(Review, (user_id, book_id), populate_existing=True)
-    if review is None or review.deleted_at:
-        raise NotFound("You have no review of this book.")
-    return review
+    return owned.find(Review, user_id, book_id, "You have no review of this book.")
 
 
 def create_review(user_id: UUID, data: ReviewInput) -> tuple[Review, bool]:
@@ -55,19 +49,10 @@ def create_review(user_id: UUID, data: ReviewInput) -> tuple[Review, bool]:
     require_book(data.id)
     lock_feed(user_id)
     fields = data.model_dump(exclude={"id"})
-    review = db.session.get(Review, (user_id, data.id), populate_existing=True)
-    if review is None:
-        review = Review(user_id=user_id, id=data.id, **fields)
-        db.session.add(review)
-    elif review.deleted_at:
-        _assign(review, {**fields, "deleted_at": None})
-    elif all(getattr(review, name) == value for name, value in fields.items()):
-        return review, False
-    else:
-        raise Conflict("You have a review of this book already; change that one.")
-    db.session.commit()
-    RECORDS_CREATED.labels("user_reviews").inc()
-    return review, True
+    same = owned.find_repeat(Review, user_id, data.id, fields, ReviewOutput)
+    if same:
+        return same, False
+    return owned.store_new(Review, user_id, data.id, fields), True
 
 
 def update_review(user_id: UUID, book_id: str, data: ReviewPatch) -> Review:
@@ -80,7 +65,7 @@ def update_review(user_id: UUID, book_id: str, data: ReviewPatch) -> Review:
     lock_feed(user_id)
     review = get_review(user_id, book_id)
     require_match(review, ReviewOutput)
-    _assign(review, data.model_dump(exclude_none=True))
+    owned.assign(review, data.model_dump(exclude_none=True))
     db.session.commit()
     return review
 
@@ -129,8 +114,3 @@ def report_review(
     db.session.commit()
     RECORDS_CREATED.labels("user_review_reports").inc()
     return report, True
-
-
-def _assign(review: Review, fields: dict[str, Any]) -> None:
-    for name, value in fields.items():
-        setattr(review, name, value)

@@ -5,15 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
 from sqlalchemy import Text, bindparam, select, text, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 
+from app.database import owned
 from app.database.feed import lock_feed
-from app.errors import Conflict, NotFound, Unprocessable, invalid_input
+from app.errors import Conflict, Unprocessable
 from app.etags import require_match
 from app.extensions import db
-from app.operations.metrics import RECORDS_CREATED
 from app.pages import decode_cursor, page_of
 from app.products.timers.models import Timer, TimerKey
 from app.products.timers.schemas import (
@@ -44,7 +43,7 @@ class NonceReused(Conflict):
 
 def list_timers(user_id: UUID, query: TimersQuery) -> dict[str, Any]:
     """One page of the user's timers, by the moment they are due."""
-    statement = select(Timer).where(Timer.user_id == user_id, Timer.deleted_at.is_(None))
+    statement = owned.present(Timer, user_id)
     if query.due_from:
         statement = statement.where(Timer.due_at >= query.due_from)
     if query.due_before:
@@ -66,10 +65,7 @@ def get_timer(user_id: UUID, timer_id: str) -> Timer:
     Raises:
         NotFound: the user has none of this id.
     """
-    timer = db.session.get(Timer, (user_id, timer_id), populate_existing=True)
-    if timer is None or timer.deleted_at:
-        raise NotFound("You have no such timer.")
-    return timer
+    return owned.find(Timer, user_id, timer_id, "You have no such timer.")
 
 
 def create_timer(user_id: UUID, data: TimerInput) -> tuple[Timer, bool]:
@@ -87,20 +83,11 @@ def create_timer(user_id: UUID, data: TimerInput) -> tuple[Timer, bool]:
     """
     lock_feed(user_id)
     fields = data.model_dump(exclude={"id"})
-    timer = db.session.get(Timer, (user_id, data.id))
-    if timer is not None and not timer.deleted_at:
-        if all(getattr(timer, name) == value for name, value in fields.items()):
-            return timer, False
-        raise Conflict("The id is taken by another timer of yours.")
+    same = owned.find_repeat(Timer, user_id, data.id, fields, TimerOutput)
+    if same:
+        return same, False
     claim_nonces(user_id, [fields])
-    if timer is None:
-        timer = Timer(user_id=user_id, id=data.id, **fields)
-        db.session.add(timer)
-    else:
-        _assign(timer, {**fields, "deleted_at": None})
-    db.session.commit()
-    RECORDS_CREATED.labels("user_timers").inc()
-    return timer, True
+    return owned.store_new(Timer, user_id, data.id, fields), True
 
 
 def update_timer(user_id: UUID, timer_id: str, data: TimerPatch) -> Timer:
@@ -116,14 +103,9 @@ def update_timer(user_id: UUID, timer_id: str, data: TimerPatch) -> Timer:
     lock_feed(user_id)
     timer = get_timer(user_id, timer_id)
     require_match(timer, TimerOutput)
-    present = {name: getattr(timer, name) for name in TimerFields.model_fields}
-    try:
-        fields = TimerFields.model_validate(present | data.model_dump(exclude_none=True))
-    except ValidationError as error:
-        raise invalid_input(error) from None
-    changed = fields.model_dump()
-    claim_nonces(user_id, [changed])
-    _assign(timer, changed)
+    fields = owned.changed(timer, TimerFields, data.model_dump(exclude_none=True))
+    claim_nonces(user_id, [fields])
+    owned.assign(timer, fields)
     db.session.commit()
     return timer
 
@@ -174,11 +156,6 @@ def claim_nonces(user_id: UUID, timers: Iterable[Mapping[str, Any]]) -> None:
             "The nonce was used with this key before, for another ciphertext. That breaks the "
             "encryption of both: encrypt again with a fresh random nonce."
         )
-
-
-def _assign(timer: Timer, fields: dict[str, Any]) -> None:
-    for name, value in fields.items():
-        setattr(timer, name, value)
 
 
 def _cursor_moment(value: str) -> datetime:
