@@ -106,7 +106,7 @@ def no_accounts(request: pytest.FixtureRequest) -> Iterator[None]:
             session.execute("SET lock_timeout = '5s'")
             session.execute(
                 "TRUNCATE users, audit_events, content_documents, content_versions, "
-                "content_sources CASCADE"
+                "content_sources, book_ratings, book_similarities CASCADE"
             )
 
 

@@ -13,7 +13,7 @@ from app.accounts.authentication import auth, current_user
 from app.etags import row_response
 from app.pages import PageQuery
 from app.products.reviews import moderation, provider, public, recommendations, service
-from app.products.reviews.cli import add_commands
+from app.products.reviews.cli import commands
 from app.products.reviews.schemas import (
     HideInput,
     ModeratedReviewOutput,
@@ -33,7 +33,8 @@ from app.products.reviews.schemas import (
 )
 
 blueprint = APIBlueprint("reviews", __name__, url_prefix="/v1", tag="Reviews", cli_group="reviews")
-add_commands(blueprint)
+for command in commands:
+    blueprint.cli.add_command(command)
 ONLY_ADMIN = ["admin"]
 
 

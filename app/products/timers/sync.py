@@ -1,4 +1,4 @@
-"""What syncs: timers. Keys do not: which one is current, and rewrapping, need a say of the server."""
+"""What syncs: timers. Keys do not: which is current, and rewrapping, need a say of the server."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -218,4 +218,4 @@ def test_tombstones_are_purged(
             f"UPDATE {table} SET deleted_at = '2020-01-01'"  # type: ignore[arg-type] # noqa: S608
         ).rowcount
     done = app.test_cli_runner().invoke(args=["purge"])
-    assert done.output == f"Removed {rows} rows and 0 devices.\n"
+    assert done.output == f"Removed {rows} rows, 0 devices and 0 sync sessions.\n"

@@ -1,9 +1,8 @@
-"""Books, readers, and a table of ratings without leftovers."""
+"""Books and readers."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import psycopg
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskCliRunner
@@ -29,11 +28,10 @@ def book(book_id: str, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def no_leftovers(app: APIFlask, owner_connection: psycopg.Connection) -> Iterator[None]:
-    """Ratings and similarities belong to no account."""
+def no_leftovers(app: APIFlask) -> Iterator[None]:
+    """Kept recommendations belong to no account."""
     yield
     redis.client.flushdb()
-    owner_connection.execute("TRUNCATE book_ratings, book_similarities")
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def test_a_new_payload_comes_whole(user: Account) -> None:
         ({"due_at": 1767225600}, "due_at"),
         ({"time_zone": "Europe/Atlantis"}, "time_zone"),
         ({"all_day": 1}, "all_day"),
-        ({"all_day": True}, ""),
+        ({"all_day": True}, "input"),
         ({"key_id": "k2"}, "key_id"),
         ({"algorithm": "AES-128-GCM"}, "algorithm"),
         ({"nonce": random_base64(11)}, "nonce"),
