@@ -20,6 +20,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.products import all_products
+
 ROOT = Path(__file__).resolve().parent.parent
 MIN_SECRET_CHARACTERS = 32
 MIN_DATABASE_PASSWORD_CHARACTERS = 16
@@ -130,7 +132,7 @@ class Settings(BaseSettings):
     sync_max_bytes: int = Field(
         8_388_608, ge=1024, description="Body of a push; a larger one is refused with 413."
     )
-    products: CommaList = Field(("habits",), description="Product modules to serve.")
+    products: CommaList = Field(("habits",), description="Products to serve.")
     content_cache_seconds: int = Field(
         300, ge=1, le=86_400, description="Life of content in Redis; a write ends it at once."
     )
@@ -274,9 +276,10 @@ class Settings(BaseSettings):
         """A product is a folder in app/products."""
         if len(set(names)) < len(names):
             raise ValueError("names a product twice")
+        known = all_products()
         for name in names:
-            if not (ROOT / "app" / "products" / name / "routes.py").is_file():
-                raise ValueError(f"there is no product {name!r} in app/products")
+            if name not in known:
+                raise ValueError(f"there is no product {name!r}, only {', '.join(known)}")
         return names
 
     @field_validator("recommender_model")

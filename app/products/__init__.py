@@ -3,7 +3,15 @@
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
+
+_FOLDER = Path(__file__).parent
+
+
+def all_products() -> list[str]:
+    """The names of all products that there are, served or not."""
+    return sorted(routes.parent.name for routes in _FOLDER.glob("*/routes.py"))
 
 
 def parts(products: Iterable[str], name: str) -> dict[str, ModuleType]:

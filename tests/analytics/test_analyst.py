@@ -1,15 +1,9 @@
 """What the analyst reads: the views, in which a pseudonym stands for a person, and nothing else."""
 
 import re
-from importlib import import_module
 
 import psycopg
 import pytest
-
-from app.accounts.models import User
-from app.content.seeds import load_seeds
-from app.database.session import act_as
-from app.extensions import db
 
 PRIVATE = {"email", "name", "description", "note", "password_hash", "user_agent", "id", "user_id"}
 QUERY = re.compile(r"```sql\n(.*?)```", re.S)
@@ -27,18 +21,10 @@ def views(owner_connection) -> dict[str, set[str]]:
 
 
 @pytest.fixture
-def seeded(app, two):
+def seeded(fill, two):
     """The two with example rows of every product, which have all views filled."""
-    with app.app_context():
-        # Examples may be made of the content.
-        load_seeds()
     for account in two:
-        with app.app_context():
-            act_as(account.id)
-            user = db.session.get(User, account.id)
-            for name in app.extensions["settings"].products:
-                import_module(f"app.products.{name}.seed").seed(user)
-            db.session.commit()
+        fill(account)
     return two
 
 

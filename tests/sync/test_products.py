@@ -5,26 +5,16 @@ from collections.abc import Callable
 import pytest
 from apiflask import APIFlask
 
-from app.accounts.models import User
-from app.content.seeds import load_seeds
-from app.database.session import act_as
-from app.extensions import db
 from app.products import parts
 from tests.conftest import Account
 from tests.sync.conftest import Rxdb, Watermelon
 
 
 @pytest.fixture
-def account(app: APIFlask, register: Callable[..., Account]) -> Account:
+def account(fill: Callable[[Account], None], register: Callable[..., Account]) -> Account:
     """A user with the example rows."""
     owner = register()
-    with app.app_context():
-        load_seeds()
-        act_as(owner.id)  # type: ignore[arg-type]
-        user = db.session.get(User, owner.id)
-        for module in parts(app.extensions["settings"].products, "seed").values():
-            module.seed(user)
-        db.session.commit()
+    fill(owner)
     return owner
 
 
