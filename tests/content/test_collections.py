@@ -20,10 +20,10 @@ def test_only_served_products_bring_collections(make_app):
 
 
 def test_a_product_need_not_have_content(make_app, monkeypatch):
-    monkeypatch.setattr(
-        "app.products.find_spec",
-        lambda name: None if name.endswith(".content") else find_spec(name),
-    )
+    def find(name):
+        return None if name.endswith(".content") else find_spec(name)
+
+    monkeypatch.setattr("app.products.find_spec", find)
 
     assert make_app().extensions["content_collections"] == {}
 
