@@ -2,8 +2,6 @@
 
 import secrets
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 
 import click
 import structlog
@@ -24,6 +22,7 @@ from app.errors import Conflict, Problem, invalid_input
 from app.extensions import db
 from app.files.cli import files
 from app.mail.cli import mail
+from app.products import parts
 from app.settings import Environment
 
 DEMO_EMAIL = "demo@example.com"
@@ -75,12 +74,8 @@ def seed() -> None:
     except Conflict:
         click.echo(f"{DEMO_EMAIL} is there already.")
         return
-    for name in settings.products:
-        module = f"app.products.{name}.seed"
-        spec = find_spec(module)
-        # A folder that holds only the content's files has no origin.
-        if spec and spec.origin:
-            import_module(module).seed(user)
+    for module in parts(settings.products, "seed").values():
+        module.seed(user)
     db.session.commit()
     click.echo(f"Example data is in; log in as {DEMO_EMAIL} with the password {password}")
 
@@ -106,13 +101,15 @@ def purge(days: int) -> None:
 def nightly(context: click.Context) -> None:
     """Do all that must be done once a day; one that fails does not keep the others from it."""
     # In one process: each would load the application anew.
-    jobs = {
+    jobs: dict[str, click.Command] = {
         "purge": purge,
         "files clean": files.commands["clean"],
         "accounts purge": accounts.commands["purge"],
         "audit partitions": audit.commands["partitions"],
         "mail purge": mail.commands["purge"],
     }
+    for module in parts(current_app.extensions["settings"].products, "cli").values():
+        jobs |= module.nightly
     failed = []
     for name, command in jobs.items():
         try:

@@ -1,8 +1,5 @@
 """Where the application is put together."""
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -19,6 +16,7 @@ from app.events.routes import events
 from app.extensions import db, jwt, migrate, redis
 from app.mail import smtp
 from app.openapi import configure as configure_openapi
+from app.products import parts
 from app.serialization import OrjsonProvider
 from app.settings import ROOT, Settings, load_settings, version
 from app.sync.collection import Collection
@@ -57,8 +55,8 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     content.init_app(app, settings)
     files.init_app(app, settings)
     smtp.init_app(app, settings)
-    for name in settings.products:
-        app.register_blueprint(import_module(f"app.products.{name}.routes").blueprint)
+    for module in parts(settings.products, "routes").values():
+        app.register_blueprint(module.blueprint)
     app.extensions["sync"] = _collections(settings.products)
     writes.init_app(app)
     configure_openapi(app)
@@ -67,9 +65,8 @@ def create_app(settings: Settings | None = None) -> APIFlask:
 
 
 def _collections(products: tuple[str, ...]) -> dict[str, Collection]:
-    modules = [f"app.products.{name}.sync" for name in products]
-    found = [import_module(module) for module in modules if find_spec(module)]
-    return {collection.name: collection for module in found for collection in module.collections}
+    modules = parts(products, "sync").values()
+    return {collection.name: collection for module in modules for collection in module.collections}
 
 
 def _flask_config(settings: Settings) -> dict[str, object]:

@@ -21,6 +21,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.products import all_products
+
 ROOT = Path(__file__).resolve().parent.parent
 MIN_SECRET_CHARACTERS = 32
 MIN_DATABASE_PASSWORD_CHARACTERS = 16
@@ -131,7 +133,7 @@ class Settings(BaseSettings):
     sync_max_bytes: int = Field(
         8_388_608, ge=1024, description="Body of a push; a larger one is refused with 413."
     )
-    products: CommaList = Field(("habits",), description="Product modules to serve.")
+    products: CommaList = Field(("habits",), description="Products to serve.")
     content_cache_seconds: int = Field(
         300, ge=1, le=86_400, description="Life of content in Redis; a write ends it at once."
     )
@@ -148,6 +150,21 @@ class Settings(BaseSettings):
     )
     content_refresh_seconds: int = Field(
         300, ge=1, description="Age from which content is fetched again from the upstream."
+    )
+    recommender_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$",
+        description="Recommender with the API of OpenAI, such as https://api.example.com/v1; "
+        "without it the embedded engine recommends.",
+    )
+    recommender_key: SecretStr | None = Field(
+        None, description="Sent to the recommender as `Authorization: Bearer <key>`."
+    )
+    recommender_model: str | None = Field(
+        None,
+        validate_default=True,
+        pattern=r"^[\w./:@-]{1,200}$",
+        description="The recommender's model; needed with its URL.",
     )
     edge_purge_urls: CommaList = Field(
         (), description="After a write, `PURGE <url>/<collection>` is sent to each."
@@ -260,12 +277,21 @@ class Settings(BaseSettings):
         """A product is a folder in app/products."""
         if len(set(names)) < len(names):
             raise ValueError("names a product twice")
+        known = all_products()
         for name in names:
-            if not (ROOT / "app" / "products" / name / "routes.py").is_file():
-                raise ValueError(f"there is no product {name!r} in app/products")
+            if name not in known:
+                raise ValueError(f"there is no product {name!r}, only {', '.join(known)}")
         return names
 
-    @field_validator("content_key")
+    @field_validator("recommender_model")
+    @classmethod
+    def require_model(cls, model: str | None, info: ValidationInfo) -> str | None:
+        """A recommender serves many models."""
+        if model is None and info.data.get("recommender_url"):
+            raise ValueError(f"is needed with {PREFIX}RECOMMENDER_URL")
+        return model
+
+    @field_validator("content_key", "recommender_key")
     @classmethod
     def refuse_what_no_header_holds(cls, key: SecretStr | None) -> SecretStr | None:
         """A faulty header would be an error at the first fetch, with the key in its text."""
@@ -319,7 +345,7 @@ class Settings(BaseSettings):
             raise ValueError(f"is needed with {PREFIX}SMTP_URL")
         return sender
 
-    @field_validator("public_url", "app_url", "content_url")
+    @field_validator("public_url", "app_url", "content_url", "recommender_url")
     @classmethod
     def refuse_plain_http(cls, url: str | None, info: ValidationInfo) -> str | None:
         """In production clients come by https, and so does content."""

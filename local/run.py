@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, NoReturn
 
+from app.products import all_products
 from local.servers import WITH_LAUNCHER, EmbeddedServers, ServerError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,6 +117,7 @@ def _settings(servers: EmbeddedServers, folder: Path, port: int) -> dict[str, st
         "FIVEBOX_MAINTENANCE_FILE": str(folder / "maintenance"),
         "FIVEBOX_METRICS_DIR": str(metrics),
         "FIVEBOX_FILES_DIR": str(folder / "files"),
+        "FIVEBOX_PRODUCTS": os.environ.get("FIVEBOX_PRODUCTS", ",".join(all_products())),
         "FIVEBOX_LOG_LEVEL": os.environ.get("FIVEBOX_LOG_LEVEL", "WARNING"),
         # Who tries things out by hand is not to be stopped after a hundred requests.
         "FIVEBOX_RATE_LIMIT_DEFAULT": "10000 per 15 minutes",

@@ -20,6 +20,7 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from structlog.stdlib import ProcessorFormatter
 
+from app.products import all_products
 from local.servers import EmbeddedServers
 
 # prometheus_client chooses its multiprocess mode when it is first imported.
@@ -53,6 +54,7 @@ def environment(
         "FIVEBOX_MAINTENANCE_FILE": str(folder / "maintenance"),
         "FIVEBOX_METRICS_DIR": METRICS_DIR,
         "FIVEBOX_FILES_DIR": str(folder / "files"),
+        "FIVEBOX_PRODUCTS": ",".join(all_products()),
         # Tests of the limits turn them on; all others come from one address.
         "FIVEBOX_RATE_LIMITS_ENABLED": "false",
     }
@@ -105,7 +107,7 @@ def no_accounts(request: pytest.FixtureRequest) -> Iterator[None]:
             session.execute("SET lock_timeout = '5s'")
             session.execute(
                 "TRUNCATE users, audit_events, content_documents, content_versions, "
-                "content_sources CASCADE"
+                "content_sources, book_ratings, book_similarities CASCADE"
             )
 
 
@@ -165,6 +167,28 @@ def register_admin(
 def admin(register_admin: Callable[..., Account]) -> Account:
     """An administrator, logged in."""
     return register_admin("admin@example.com")
+
+
+@pytest.fixture
+def fill(app: APIFlask) -> Callable[[Account], None]:
+    """Give an account the example rows of every product."""
+    from app.accounts.models import User
+    from app.content.seeds import load_seeds
+    from app.database.session import act_as
+    from app.extensions import db
+    from app.products import parts
+
+    def seed(account: Account) -> None:
+        with app.app_context():
+            # Examples may be made of the content.
+            load_seeds()
+            act_as(account.id)  # type: ignore[arg-type]
+            user = db.session.get(User, account.id)
+            for module in parts(app.extensions["settings"].products, "seed").values():
+                module.seed(user)
+            db.session.commit()
+
+    return seed
 
 
 @pytest.fixture

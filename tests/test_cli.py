@@ -153,6 +153,14 @@ def test_the_nightly_command_does_everything(run):
     assert result.exit_code == 0, result.output
     assert "Removed 0 rows" in result.output
     assert "Removed 0 accounts" in result.output
+    assert "Counted the ratings of 0 books" in result.output
+
+
+def test_nothing_is_done_for_a_product_that_is_not_served(make_app):
+    result = make_app(products=("habits",)).test_cli_runner().invoke(args=["nightly"])
+
+    assert result.exit_code == 0, result.output
+    assert "ratings" not in result.output
 
 
 def test_a_nightly_job_that_fails_does_not_stop_the_others(run, monkeypatch):

@@ -16,6 +16,10 @@ PUBLIC = {
     ("POST", "/v1/accounts/change-address"),
     ("GET", "/v1/content/<collection:collection>"),
     ("GET", "/v1/content/<collection:collection>/<slug:document_id>"),
+    ("GET", "/v1/nutrition/meals"),
+    ("GET", "/v1/nutrition/meals/<slug:meal_id>"),
+    ("GET", "/v1/books/<slug:book_id>/reviews"),
+    ("GET", "/v1/books/<slug:book_id>/summary"),
     # By signed link.
     ("PUT", "/v1/files/<row_id:file_id>/content"),
     ("GET", "/v1/files/<row_id:file_id>/download"),

@@ -1,7 +1,5 @@
 """Figures over all people, from the views of the schema `analytics`, which name nobody."""
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +18,7 @@ from app.analytics.schemas import (
 )
 from app.database.session import act_as
 from app.extensions import db
+from app.products import parts
 
 # These read whole tables, and only an administrator waits for them.
 _PATIENCE = text("SELECT set_config('statement_timeout', '30s', true)")
@@ -104,12 +103,9 @@ def usage(admin_id: UUID, query: PeriodQuery) -> UsageOutput:
 def behaviour(admin_id: UUID, query: PeriodQuery) -> BehaviourOutput:
     """What people do with each product: the figures of its module `analytics`, if it has one."""
     first, last = query.days
-    products = {}
     _see_all(admin_id)
-    for name in current_app.extensions["settings"].products:
-        module = f"app.products.{name}.analytics"
-        if find_spec(module):
-            products[name] = import_module(module).figures(first, last)
+    modules = parts(current_app.extensions["settings"].products, "analytics")
+    products = {name: module.figures(first, last) for name, module in modules.items()}
     return BehaviourOutput(start=first, end=last, products=products)
 
 

@@ -4,8 +4,6 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated, Any, Generic, TypeVar
 
 from apiflask import APIFlask
@@ -16,6 +14,7 @@ from pydantic_core import to_jsonable_python
 from app.accounts.schemas import Locale
 from app.content.locales import DEFAULT_LOCALE
 from app.errors import NotFound
+from app.products import parts
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -65,11 +64,8 @@ def init_app(app: APIFlask, settings: Settings) -> None:
         ValueError: two products declare a collection of one name.
     """
     known: dict[str, ContentCollection] = {}
-    for product in settings.products:
-        module = f"app.products.{product}.content"
-        if find_spec(module) is None:
-            continue
-        for declared in import_module(module).collections:
+    for product, module in parts(settings.products, "content").items():
+        for declared in module.collections:
             if declared.name in known:
                 raise ValueError(f"two products declare the collection {declared.name}")
             known[declared.name] = ContentCollection(

@@ -7,12 +7,18 @@ from typing import Any
 import orjson
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Select, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
 
 from app.content import cache, upstream
 from app.content.cache import Entry
-from app.content.collections import ContentCollection, find_collection, localize, words_of
+from app.content.collections import (
+    ContentCollection,
+    ContentData,
+    find_collection,
+    localize,
+    words_of,
+)
 from app.content.locales import chain
 from app.content.models import Document
 from app.content.schemas import ContentPageQuery
@@ -37,7 +43,7 @@ def read_page(name: str, query: ContentPageQuery, ranges: Iterable[str]) -> Entr
     """
     collection = find_collection(name)
     locales = chain(ranges, collection.locales)
-    statement = _page_statement(name, query)
+    statement = page_statement(name, query)
     upstream.touch(name)
     key = ["page", query.model_dump(exclude={"locale"}), locales]
 
@@ -63,7 +69,7 @@ def read_document(name: str, document_id: str, ranges: Iterable[str]) -> Entry:
     upstream.touch(name)
 
     def load() -> Entry:
-        row = db.session.scalar(_published(name).where(Document.id == document_id))
+        row = db.session.scalar(published(name).where(Document.id == document_id))
         used: list[str] = []
         shown = _show(collection, row, locales, used) if row else None
         if row is None or shown is None:
@@ -73,10 +79,10 @@ def read_document(name: str, document_id: str, ranges: Iterable[str]) -> Entry:
     return cache.fetch(name, ["document", document_id, locales], load)
 
 
-def _published(name: str) -> Select[Document]:
+def is_shown() -> ColumnElement[bool]:
+    """SQL condition: the document is published now."""
     now = func.now()
-    return select(Document).where(
-        Document.collection == name,
+    return and_(
         Document.published,
         Document.deleted_at.is_(None),
         or_(Document.published_from.is_(None), Document.published_from <= now),
@@ -84,8 +90,18 @@ def _published(name: str) -> Select[Document]:
     )
 
 
-def _page_statement(name: str, query: ContentPageQuery) -> Select[Document]:
-    statement = _published(name)
+def published(name: str) -> Select[Document]:
+    """Select the documents of a collection that are shown now."""
+    return select(Document).where(Document.collection == name, is_shown())
+
+
+def page_statement(name: str, query: ContentPageQuery) -> Select[Document]:
+    """The statement that selects a page of them, by id, with one more than its limit.
+
+    Raises:
+        Unprocessable: the query has no word or is of another list.
+    """
+    statement = published(name)
     if query.q is not None:
         words = words_of([query.q])
         if not words:
@@ -107,11 +123,10 @@ def _has_words(words: list[str]) -> ColumnElement[bool]:
     return vector.op("@@")(cast(prefixes, TSQUERY))
 
 
-def _show(
-    collection: ContentCollection, row: Document, locales: tuple[str, ...], used: list[str]
-) -> dict[str, Any] | None:
+def parse(collection: ContentCollection, row: Document) -> ContentData | None:
+    """What a document holds; None, and logged, when it does not fit its collection any more."""
     try:
-        data = collection.schema.model_validate(row.data)
+        return collection.schema.model_validate(row.data)
     except ValidationError as error:
         # A release may ask more of documents than the one that stored them did.
         logger.error(
@@ -121,6 +136,14 @@ def _show(
             document=row.id,
             exc_info=error,
         )
+        return None
+
+
+def _show(
+    collection: ContentCollection, row: Document, locales: tuple[str, ...], used: list[str]
+) -> dict[str, Any] | None:
+    data = parse(collection, row)
+    if data is None:
         return None
     return {
         "collection": row.collection,

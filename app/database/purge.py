@@ -1,7 +1,6 @@
 """Removing what is long gone, user by user: row-level security stays in force."""
 
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 
 from sqlalchemy import delete, func, select, text
 
@@ -9,7 +8,7 @@ from app.accounts.models import Device, User
 from app.database.base import Base, OwnedRow
 from app.database.session import act_as
 from app.extensions import db
-from app.settings import ROOT
+from app.products import all_products, parts
 from app.sync.models import SyncSession
 
 DEVICE_DAYS = 90
@@ -78,8 +77,7 @@ def owned_models() -> list[type[OwnedRow]]:
 
     A row that others refer to goes last; their foreign keys would take them along uncounted.
     """
-    for file in (ROOT / "app" / "products").glob("*/models.py"):
-        import_module(f"app.products.{file.parent.name}.models")
+    parts(all_products(), "models")
     order = {table.name: n for n, table in enumerate(Base.metadata.sorted_tables)}
     models = [m for m in Base.registry.mappers if issubclass(m.class_, OwnedRow)]
     models.sort(key=lambda mapper: -order[mapper.class_.__table__.name])

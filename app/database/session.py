@@ -39,7 +39,8 @@ def act_as(user_id: UUID | None, *, scope: str = "") -> None:
         user_id: the user, or None for nobody.
         scope: "accounts" lets log-in, refresh and registration find any account; "admin" lets an
             administrator read all audit events; "analytics" opens the views of that schema;
-            "content" lets it write public content; else "".
+            "content" lets it write public content; "moderation" lets an administrator find whose a
+            public review is, and what was reported; else "".
     """
     g.identity = Identity(user_id, scope)
     if db.session().in_transaction():

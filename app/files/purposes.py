@@ -5,12 +5,11 @@ A product adds its own as a list `purposes` in `app/products/<name>/files.py`.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 
 from flask import current_app
 
 from app.files.sniffing import is_known
+from app.products import parts
 
 # No images: they are for the products that say so.
 ATTACHMENT_TYPES = frozenset(
@@ -56,10 +55,8 @@ def collect_purposes(products: Iterable[str]) -> dict[str, Purpose]:
         ValueError: two have one name.
     """
     found = [ATTACHMENT]
-    for product in products:
-        module = f"app.products.{product}.files"
-        if find_spec(module):
-            found += import_module(module).purposes
+    for module in parts(products, "files").values():
+        found += module.purposes
     names = [purpose.name for purpose in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -8,8 +8,9 @@ import structlog
 from flask import current_app
 from sqlalchemy import func, select
 
+from app.database import owned
 from app.database.feed import lock_feed
-from app.errors import Conflict, NotFound, Problem, Unavailable, Unprocessable
+from app.errors import Conflict, Problem, Unavailable, Unprocessable
 from app.etags import require_match
 from app.extensions import db
 from app.files.models import UserFile
@@ -23,8 +24,7 @@ from app.files.storage import (
     current_storage,
 )
 from app.files.verification import verify
-from app.operations.metrics import FILE_BYTES, RECORDS_CREATED
-from app.pages import decode_cursor, page_of
+from app.operations.metrics import FILE_BYTES
 
 logger = structlog.get_logger(__name__)
 
@@ -43,13 +43,10 @@ class QuotaExceeded(Problem):
 
 def list_files(user_id: UUID, query: FilesQuery) -> dict[str, Any]:
     """One page of the user's files, by id."""
-    statement = select(UserFile).where(UserFile.user_id == user_id, UserFile.deleted_at.is_(None))
+    statement = owned.present(UserFile, user_id)
     if query.purpose is not None:
         statement = statement.where(UserFile.purpose == query.purpose)
-    if query.after:
-        statement = statement.where(UserFile.id > decode_cursor(query.after, 1)[0])
-    rows = db.session.scalars(statement.order_by(UserFile.id).limit(query.limit + 1)).all()
-    return page_of(rows, query.limit, lambda file: (file.id,))
+    return owned.page_by_id(UserFile, statement, query)
 
 
 def get_file(user_id: UUID, file_id: str) -> UserFile:
@@ -58,10 +55,7 @@ def get_file(user_id: UUID, file_id: str) -> UserFile:
     Raises:
         NotFound: the user has none of this id.
     """
-    file = db.session.get(UserFile, (user_id, file_id), populate_existing=True)
-    if file is None or file.deleted_at:
-        raise NotFound("You have no such file.")
-    return file
+    return owned.find(UserFile, user_id, file_id, "You have no such file.")
 
 
 def create_file(user_id: UUID, data: FileInput) -> tuple[UserFile, bool]:
@@ -81,22 +75,12 @@ def create_file(user_id: UUID, data: FileInput) -> tuple[UserFile, bool]:
     _require_allowed(data)
     lock_feed(user_id)
     fields = data.model_dump(exclude={"id"})
-    file = db.session.get(UserFile, (user_id, data.id))
-    if file is not None and not file.deleted_at:
-        if any(getattr(file, name) != value for name, value in fields.items()):
-            raise Conflict("The id is taken by another file of yours.")
-        return file, False
+    same = owned.find_repeat(UserFile, user_id, data.id, fields, FileOutput)
+    if same:
+        return same, False
     _require_room(user_id, data.size)
-    if file is None:
-        file = UserFile(user_id=user_id, id=data.id)
-        db.session.add(file)
-    for name, value in fields.items():
-        setattr(file, name, value)
-    file.object_id, file.state = uuid4(), "pending"
-    file.stored_at = file.deleted_at = None
-    db.session.commit()
-    RECORDS_CREATED.labels("user_files").inc()
-    return file, True
+    fields |= {"object_id": uuid4(), "state": "pending", "stored_at": None}
+    return owned.store_new(UserFile, user_id, data.id, fields), True
 
 
 def sign_upload(file: UserFile) -> SignedRequest | None:

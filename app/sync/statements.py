@@ -6,7 +6,7 @@ Plain SQL, because a round moves many rows: mapping each to an object costs more
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, JSON, DateTime
+from sqlalchemy import ARRAY, JSON, DateTime, LargeBinary
 from sqlalchemy.dialects import postgresql
 
 from app.sync.collection import Collection
@@ -35,7 +35,10 @@ def page(collection: Collection) -> str:
     `rev >=` repeats a part of the comparison: it is the part that an index can always serve below
     row-level security.
     """
-    pairs = [_pair(name) for name in ("id", *collection.owned, *collection.derived)]
+    pairs = [
+        _pair(name, _as_json(collection, name))
+        for name in ("id", *collection.owned, *collection.derived)
+    ]
     pairs.append("'_deleted', t.deleted_at IS NOT NULL")
     return f"""
     SELECT s.rev AS newest, s.purge_floor, d.rev, d.id, d.document
@@ -54,7 +57,10 @@ def page(collection: Collection) -> str:
 @cache
 def documents(collection: Collection) -> str:
     """The documents of RxDB with certain ids."""
-    pairs = [_pair(name) for name in ("id", *collection.owned, *collection.derived)]
+    pairs = [
+        _pair(name, _as_json(collection, name))
+        for name in ("id", *collection.owned, *collection.derived)
+    ]
     pairs.append("'_deleted', t.deleted_at IS NOT NULL")
     return f"""
     SELECT json_build_object({", ".join(pairs)})::text FROM {collection.table} AS t
@@ -73,7 +79,7 @@ def changes(collections: tuple[Collection, ...]) -> str:
     return f"""
     SELECT s.rev AS newest, s.purge_floor, c.number, c.rev, c.id, c.document
     FROM sync_state AS s LEFT JOIN LATERAL (
-        {" UNION ALL ".join(parts)}
+        SELECT * FROM ({" UNION ALL ".join(parts)}) AS u
         ORDER BY rev, number, id LIMIT %(limit)s::bigint
     ) AS c ON true
     WHERE s.user_id = %(user_id)s
@@ -159,6 +165,14 @@ def _pair(name: str, value: str | None = None) -> str:
     return f"'{name}', {value or _column(name)}"
 
 
+def _as_json(collection: Collection, name: str) -> str:
+    """A column as JSON can carry it: bytes as base64, which PostgreSQL breaks into lines."""
+    column = _column(name)
+    if isinstance(collection.model.__table__.c[name].type, LargeBinary):  # type: ignore[attr-defined]
+        return f"translate(encode({column}, 'base64'), E'\\n', '')"
+    return column
+
+
 def _column(name: str) -> str:
     return f't."{name}"'
 
@@ -173,4 +187,4 @@ def _for_watermelon(collection: Collection, name: str) -> str:
         return f"{column}::text"
     if isinstance(kind, DateTime):
         return f"(extract(epoch FROM {column}) * 1000)::bigint"
-    return column
+    return _as_json(collection, name)

@@ -149,7 +149,7 @@ def write(
             {"id": row_id, "_deleted": stored[row_id].parent_deleted, **state.model_dump()}
             for row_id, state in kept.items()
         ]
-        parameters = {"user_id": user_id, "rows": orjson.dumps(rows).decode()}
+        parameters = {"user_id": user_id, "rows": orjson.dumps(rows, default=_to_bytea).decode()}
         execute(statements.upsert(collection), parameters)
         new = sum(1 for row_id in kept if stored[row_id].values is None)
         if new:
@@ -157,6 +157,12 @@ def write(
     if collection.settle and states:
         collection.settle(user_id, list(_changes(stored, states)))
     return len(states)
+
+
+def _to_bytea(value: Any) -> str:
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    raise TypeError
 
 
 def _changes(stored: Mapping[str, Stored], states: Mapping[str, Body | None]) -> Iterable[Change]:

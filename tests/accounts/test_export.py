@@ -73,6 +73,14 @@ def test_every_owned_table_is_in_it_whole(demo, register, export, owner_connecti
         headers=demo.headers,
     )
     assert declared.status_code == 201, declared.text
+    review = {"id": "moby-dick", "rating": 1}
+    author = other.client.post("/v1/reviews", json=review, headers=other.headers).get_json()
+    reported = demo.client.post(
+        f"/v1/books/moby-dick/reviews/{author['author_id']}/report",
+        json={"reason": "spam"},
+        headers=demo.headers,
+    )
+    assert reported.status_code == 201, reported.text
     archive = export(demo)
     tables = [str(inspect(model).local_table) for model in owned_models()]
 

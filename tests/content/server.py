@@ -13,6 +13,7 @@ class Answering(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.bodies: list[bytes] = []
         self.answer: Callable[[BaseHTTPRequestHandler], None] = lambda handler: send(handler, 404)
         super().__init__(("127.0.0.1", 0), _Handler)
         threading.Thread(target=self.serve_forever, args=[0.01], daemon=True).start()
@@ -33,6 +34,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.requests.append((self.command, self.path, dict(self.headers)))
         self.server.answer(self)
+
+    def do_POST(self) -> None:
+        self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.do_GET()
 
     do_PURGE = do_GET  # noqa: N815 - the name that http.server calls
 

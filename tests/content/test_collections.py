@@ -1,6 +1,7 @@
 """Products declare collections."""
 
 import sys
+from importlib.util import find_spec
 from types import ModuleType
 
 import pytest
@@ -11,14 +12,18 @@ from tests.content.conftest import Recipe
 
 
 def test_only_served_products_bring_collections(make_app):
-    assert make_app().extensions["content_collections"].keys() == {"habit_templates"}
+    app = make_app(products=("habits",))
+    assert app.extensions["content_collections"].keys() == {"habit_templates"}
     app = make_app(products=())
     assert app.extensions["content_collections"] == {}
     assert app.test_client().get("/v1/content/habit_templates").status_code == 404
 
 
 def test_a_product_need_not_have_content(make_app, monkeypatch):
-    monkeypatch.setattr("app.content.collections.find_spec", lambda _: None)
+    def find(name):
+        return None if name.endswith(".content") else find_spec(name)
+
+    monkeypatch.setattr("app.products.find_spec", find)
 
     assert make_app().extensions["content_collections"] == {}
 

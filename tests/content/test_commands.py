@@ -134,9 +134,11 @@ def test_warming_makes_readers_need_no_database(run, put, anyone, count):
 
 
 @pytest.fixture
-def seed(app) -> Callable[[], str]:
+def seed(make_app) -> Callable[[], str]:
+    runner = make_app(products=("habits",)).test_cli_runner()
+
     def run_command() -> str:
-        result = app.test_cli_runner().invoke(args=["content", "seed"])
+        result = runner.invoke(args=["content", "seed"])
         assert result.exit_code == 0, result.output
         return result.output
 
@@ -215,7 +217,7 @@ def test_a_faulty_seed_names_its_file(kitchen, tmp_path, monkeypatch):
 
 
 def test_the_demo_brings_the_content_along(make_app, client):
-    runner = make_app(environment=Environment.DEVELOPMENT).test_cli_runner()
+    runner = make_app(environment=Environment.DEVELOPMENT, products=("habits",)).test_cli_runner()
 
     first = runner.invoke(args=["seed"])
     second = runner.invoke(args=["seed"])

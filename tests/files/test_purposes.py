@@ -12,7 +12,7 @@ from app.files.purposes import Purpose, collect_purposes
 def give(monkeypatch: pytest.MonkeyPatch, *purposes: Purpose) -> None:
     """Let the product habits have purposes, as app/products/habits/files.py would."""
     name = "app.products.habits.files"
-    module = module_from_spec(ModuleSpec(name, loader=None))
+    module = module_from_spec(ModuleSpec(name, loader=None, origin=__file__))
     module.purposes = list(purposes)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, name, module)
 

@@ -78,15 +78,16 @@ def test_the_curl_line_it_prints_works(welcome: str) -> None:
     assert json.loads(done.stdout)["user"]["email"] == "you@example.com"
 
 
-def test_the_example_account_has_habits(welcome: str, port: int) -> None:
+def test_the_example_account_has_rows_of_every_product(welcome: str, port: int) -> None:
     email, password = re.findall(r"as (\S+) with the password (\S+)", welcome)[0]
     url = f"http://127.0.0.1:{port}"
     curl = ["curl", "--silent", "--fail", "--header", "Content-Type: application/json"]
     body = json.dumps({"email": email, "password": password})
     login = subprocess.check_output([*curl, "--data", body, f"{url}/v1/accounts/login"])
     bearer = f"Authorization: Bearer {json.loads(login)['tokens']['access_token']}"
-    habits = subprocess.check_output([*curl, "--header", bearer, f"{url}/v1/habits"])
-    assert len(json.loads(habits)["items"]) == 3
+    for path in ("habits", "timers", "characters", "nutrition/plans", "reviews"):
+        rows = subprocess.check_output([*curl, "--header", bearer, f"{url}/v1/{path}"])
+        assert json.loads(rows)["items"], path
 
 
 @pytest.mark.usefixtures("welcome")

@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationError
-from sqlalchemy import select, tuple_
+from sqlalchemy import tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from app.accounts.models import User
+from app.database import owned
 from app.database.feed import lock_feed
-from app.errors import Conflict, NotFound, Unprocessable, invalid_input
+from app.errors import Unprocessable
 from app.etags import require_match
 from app.extensions import db
 from app.operations.metrics import RECORDS_CREATED
@@ -50,13 +50,10 @@ DEFAULT_RANGE_DAYS = 84
 
 def list_habits(user_id: UUID, query: HabitsQuery) -> dict[str, Any]:
     """One page of the user's habits, by id."""
-    statement = select(Habit).where(Habit.user_id == user_id, Habit.deleted_at.is_(None))
+    statement = owned.present(Habit, user_id)
     if query.active is not None:
         statement = statement.where(Habit.active == query.active)
-    if query.after:
-        statement = statement.where(Habit.id > decode_cursor(query.after, 1)[0])
-    rows = db.session.scalars(statement.order_by(Habit.id).limit(query.limit + 1)).all()
-    return page_of(rows, query.limit, lambda habit: (habit.id,))
+    return owned.page_by_id(Habit, statement, query)
 
 
 def get_habit(user_id: UUID, habit_id: str) -> Habit:
@@ -65,10 +62,7 @@ def get_habit(user_id: UUID, habit_id: str) -> Habit:
     Raises:
         NotFound: the user has none of this id.
     """
-    habit = db.session.get(Habit, (user_id, habit_id), populate_existing=True)
-    if habit is None or habit.deleted_at:
-        raise NotFound("You have no such habit.")
-    return habit
+    return owned.find(Habit, user_id, habit_id, "You have no such habit.")
 
 
 def create_habit(user_id: UUID, data: HabitInput) -> tuple[Habit, bool]:
@@ -84,21 +78,10 @@ def create_habit(user_id: UUID, data: HabitInput) -> tuple[Habit, bool]:
     """
     lock_feed(user_id)
     fields = data.model_dump(exclude={"id"})
-    habit_id = data.id or str(uuid4())
-    habit = db.session.get(Habit, (user_id, habit_id))
-    if habit is None:
-        habit = Habit(user_id=user_id, id=habit_id, **fields)
-        db.session.add(habit)
-    elif habit.deleted_at:
-        _assign(habit, {**fields, "deleted_at": None})
-    elif all(getattr(habit, name) == value for name, value in fields.items()):
-        return habit, False
-    else:
-        current = HabitOutput.model_validate(habit).model_dump(mode="json")
-        raise Conflict("The id is taken by another habit of yours.", current=current)
-    db.session.commit()
-    RECORDS_CREATED.labels("user_habits").inc()
-    return habit, True
+    same = owned.find_repeat(Habit, user_id, data.id, fields, HabitOutput)
+    if same:
+        return same, False
+    return owned.store_new(Habit, user_id, data.id, fields), True
 
 
 def update_habit(user_id: UUID, habit_id: str, data: HabitPatch) -> Habit:
@@ -113,15 +96,10 @@ def update_habit(user_id: UUID, habit_id: str, data: HabitPatch) -> Habit:
     habit = get_habit(user_id, habit_id)
     require_match(habit, HabitOutput)
     changes = data.model_dump(exclude_none=True)
-    present = {name: getattr(habit, name) for name in HabitFields.model_fields}
     if data.schedule and data.schedule != habit.schedule:
         # The fields of the old schedule go with it.
-        present |= {"weekdays": None, "times_per_week": None}
-    try:
-        fields = HabitFields.model_validate(present | changes)
-    except ValidationError as error:
-        raise invalid_input(error) from None
-    _assign(habit, fields.model_dump())
+        changes = {"weekdays": None, "times_per_week": None} | changes
+    owned.assign(habit, owned.changed(habit, HabitFields, changes))
     db.session.flush()
     if changes.keys() & SCHEDULE_FIELDS:
         refresh_streaks(user_id, [habit_id])
@@ -150,10 +128,8 @@ def get_progress(user_id: UUID, habit_id: str, day: date) -> Progress:
     Raises:
         NotFound: the user has no such habit, or nothing was recorded that day.
     """
-    progress = db.session.get(Progress, (user_id, progress_id(habit_id, day)))
-    if progress is None or progress.deleted_at:
-        raise NotFound("Nothing is recorded for this habit and day.")
-    return progress
+    missing = "Nothing is recorded for this habit and day."
+    return owned.find(Progress, user_id, progress_id(habit_id, day), missing)
 
 
 def put_progress(
@@ -226,7 +202,7 @@ def list_progress(
         NotFound: the user has no such habit.
     """
     key = tuple_(Progress.date, Progress.habit_id)
-    statement = select(Progress).where(Progress.user_id == user_id, Progress.deleted_at.is_(None))
+    statement = owned.present(Progress, user_id)
     if habit_id is not None:
         get_habit(user_id, habit_id)
         statement = statement.where(Progress.habit_id == habit_id)
@@ -287,11 +263,6 @@ def _rates(rates: Iterable[Rate]) -> list[RateOutput]:
 
 def _is_same(progress: Progress, data: ProgressInput) -> bool:
     return progress.completed == data.completed and progress.note == data.note
-
-
-def _assign(habit: Habit, fields: dict[str, Any]) -> None:
-    for name, value in fields.items():
-        setattr(habit, name, value)
 
 
 def _cursor_day(value: str) -> date:

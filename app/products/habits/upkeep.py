@@ -4,13 +4,14 @@ The callers hold the feed's lock and commit.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from sqlalchemy import Date, Integer, Text, bindparam, select, text, update
+from sqlalchemy import Date, Integer, Text, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from app.database import owned
 from app.extensions import db
 from app.products.habits.models import Habit, Progress
 from app.products.habits.streaks import History, Schedule
@@ -105,13 +106,4 @@ def refresh_streaks(user_id: UUID, habit_ids: Collection[str]) -> None:
 
 def delete_progress_of(user_id: UUID, habit_ids: Collection[str]) -> None:
     """Make tombstones of all progress of habits."""
-    db.session.execute(
-        update(Progress)
-        .where(
-            Progress.user_id == user_id,
-            Progress.habit_id.in_(habit_ids),
-            Progress.deleted_at.is_(None),
-        )
-        .values(deleted_at=datetime.now(UTC))
-        .execution_options(synchronize_session=False)
-    )
+    owned.delete_where(Progress, user_id, Progress.habit_id.in_(habit_ids))

@@ -1,0 +1,1 @@
+"""Characters: who a player is in a game of fantasy, with abilities, belongings and a portrait."""

@@ -1,0 +1,1 @@
+"""Reviews: books, what people think of them, and what else one might like."""

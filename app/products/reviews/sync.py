@@ -1,0 +1,9 @@
+"""What syncs: one's own reviews. One of a book that is not there is stored, and shown nowhere."""
+
+from app.products.reviews.models import Review
+from app.products.reviews.schemas import ReviewFields
+from app.sync.collection import Collection
+
+collections = [
+    Collection("reviews", Review, ReviewFields, derived=("author_id", "hidden_at", "hidden_reason"))
+]

@@ -1,0 +1,1 @@
+"""Timers: countdowns synced across devices; what they are about, only the devices can read."""

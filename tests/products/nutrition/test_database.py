@@ -1,0 +1,89 @@
+"""What the database itself sees to: owners, indexes, limits, and views without names."""
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from apiflask import APIFlask
+from sqlalchemy import text
+
+from app.database.session import act_as
+from app.extensions import db
+from tests.conftest import Account
+from tests.products.nutrition.conftest import PROFILE, Call
+
+TABLES = ["user_nutrition_profiles", "user_meal_plans", "user_plan_meals"]
+VIEWS = ["nutrition_profiles", "meal_plans", "plan_meals"]
+
+
+@pytest.fixture
+def rows(kitchen: object, call: Call, put_meal: Callable[..., object]) -> None:
+    call("PUT", "/profile", PROFILE)
+    put_meal()
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_an_unfiltered_query_sees_one_user(
+    app: APIFlask, rows: None, user: Account, register: Callable[..., Account], table: str
+) -> None:
+    other = register("other@example.com")
+    query = text(f"SELECT count(*) FROM {table}")  # noqa: S608 - our names
+    for identity, expected in ((user.id, 1), (other.id, 0), (None, 0)):
+        with app.app_context():
+            act_as(identity)  # type: ignore[arg-type]
+            assert db.session.scalar(query) == expected
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_analyst_sees_a_pseudonym(
+    rows: None, user: Account, servers: object, view: str
+) -> None:
+    url = servers.superuser_url.replace("postgres@", "fivebox_analyst@")  # type: ignore[attr-defined]
+    with psycopg.connect(url) as analyst:
+        people = analyst.execute("SELECT person FROM analytics.people").fetchall()
+        found = analyst.execute(f"SELECT * FROM analytics.{view}").fetchall()  # type: ignore[arg-type]  # noqa: S608
+
+    assert len(found) == 1
+    assert found[0][0] in {person for (person,) in people}
+    assert user.id not in str(found)
+    assert not {PROFILE["weight_kg"], PROFILE["height_cm"], "week", "Week"} & set(found[0])
+
+
+def test_hot_queries_use_their_indexes(user: Account, owner_connection: psycopg.Connection) -> None:
+    mine = f"user_id = '{user.id}'"
+    plans = {
+        "user_meal_plans_live": f"user_meal_plans WHERE {mine} AND deleted_at IS NULL ORDER BY id",
+        "user_plan_meals_by_day": f"user_plan_meals WHERE {mine} AND plan_id = 'a' "
+        "AND deleted_at IS NULL ORDER BY day, id",
+        **{
+            f"{table}_feed": f"{table} WHERE {mine} AND rev > 5 ORDER BY rev, id"
+            for table in TABLES
+        },
+    }
+    with owner_connection.transaction():
+        for name in ("seqscan", "bitmapscan", "sort"):
+            owner_connection.execute(f"SET LOCAL enable_{name} = off")  # type: ignore[arg-type]
+        for index, query in plans.items():
+            found = owner_connection.execute(f"EXPLAIN SELECT * FROM {query} LIMIT 20")  # type: ignore[arg-type]  # noqa: S608
+            plan = "\n".join(row[0] for row in found.fetchall())
+            assert index in plan, plan
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "user_nutrition_profiles SET weight_kg = 20",
+        "user_nutrition_profiles SET height_cm = 'NaN'",
+        "user_nutrition_profiles SET sport = 'chess'",
+        "user_meal_plans SET name = ''",
+        "user_plan_meals SET day = 29",
+        "user_plan_meals SET servings = 'Infinity'",
+        "user_plan_meals SET meal_id = 'No Slug'",
+        "user_plan_meals SET changes = '[]'",
+    ],
+)
+def test_the_tables_have_the_limits_of_the_api(
+    rows: None, owner_connection: psycopg.Connection, change: str
+) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        owner_connection.execute(f"UPDATE {change}")  # type: ignore[arg-type]
