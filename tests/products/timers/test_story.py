@@ -48,7 +48,8 @@ def ask(register: Callable[..., Account]) -> Ask:
     return send
 
 
-def test_a_countdown_from_its_key_to_its_end(ask: Ask) -> None:
+def tell_the_story(ask: Ask) -> None:
+    """The calls of a client; `ask` sends method, path and body, and gives status and JSON."""
     # Somebody looks for an occasion to count down to.
     assert ask("GET", "/v1/content/timer_templates?locale=de&limit=100")[0] == 200
 
@@ -86,3 +87,7 @@ def test_a_countdown_from_its_key_to_its_end(ask: Ask) -> None:
     assert ask("GET", june + "&finished=false") == (200, {"items": [], "next": None})
     assert ask("DELETE", "/v1/timers/story")[0] == 204
     assert ask("GET", "/v1/timers/story")[0] == 404
+
+
+def test_a_countdown_from_its_key_to_its_end(ask: Ask) -> None:
+    tell_the_story(ask)
