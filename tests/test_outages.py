@@ -1,0 +1,130 @@
+"""Redis or PostgreSQL is gone: what every route answers then, and afterwards."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import psycopg
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from app.products import all_products
+from local.servers import EmbeddedServers
+from tests.conftest import PASSWORD, Account
+from tests.test_routes import METHODS_WITH_BODY, Route, api_routes, routes
+
+__all__ = ["api_routes", "routes"]
+
+# Nothing listens there.
+GONE = "redis://127.0.0.1:9/0"
+MANY = {"rate_limit_default": "9999 per hour", "rate_limit_login": "9999 per hour"}
+# They end the device, or the account, that asks.
+LAST = {"/v1/accounts/logout", "/v1/accounts/logout-everywhere", "/v1/accounts/me"}
+
+
+@pytest.fixture
+def without_redis(make_app: Callable[..., APIFlask]) -> APIFlask:
+    return make_app(redis_url=GONE, rate_limits_enabled=True, **MANY)
+
+
+def _register(client: FlaskClient, email: str) -> dict[str, str]:
+    user = {"email": email, "password": PASSWORD, "name": "Ada"}
+    answer = client.post("/v1/accounts/register", json=user)
+    assert answer.status_code == 201, answer.text
+    return {"Authorization": f"Bearer {answer.get_json()['tokens']['access_token']}"}
+
+
+def _answers(client: FlaskClient, routes: list[Route], email: str) -> dict[Route, int]:
+    """The status of every route for a new user who sends an empty object."""
+    headers = _register(client, email)
+    found = {}
+    for route in sorted(routes, key=lambda route: (route.path in LAST, route)):
+        if route.path in LAST:
+            headers = _register(client, f"{len(found)}{email}")
+        body = {} if route.method in METHODS_WITH_BODY else None
+        answer = client.open(route.path, method=route.method, headers=headers, json=body)
+        found[route] = answer.status_code
+    return found
+
+
+@pytest.mark.parametrize("product", all_products())
+def test_without_redis_every_product_tells_its_story(without_redis: APIFlask, product: str) -> None:
+    assert without_redis.test_cli_runner().invoke(args=["content", "seed"]).exit_code == 0
+    client = without_redis.test_client()
+    token = _register(client, "story@example.com")
+
+    def ask(
+        method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        content = {"data": body} if isinstance(body, bytes) else {"json": body}
+        answer = client.open(path, method=method, headers={**token, **(headers or {})}, **content)
+        return answer.status_code, answer.get_json(silent=True)
+
+    import_module(f"tests.products.{product}.test_story").tell_the_story(ask)
+
+
+def test_without_redis_every_route_answers_the_same(
+    client: FlaskClient, without_redis: APIFlask, api_routes: list[Route]
+) -> None:
+    usual = _answers(client, api_routes, "a@example.com")
+    assert _answers(without_redis.test_client(), api_routes, "b@example.com") == usual
+    assert len(usual) > 80
+
+
+@dataclass
+class Database:
+    """The database of the API, which a superuser can take away."""
+
+    superuser: psycopg.Connection
+
+    def lose(self) -> None:
+        """End all connections of the API, and take no new ones."""
+        self._allow(False)
+        self.superuser.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE usename = 'fivebox_app'"
+        )
+
+    def regain(self) -> None:
+        """Take connections again."""
+        self._allow(True)
+
+    def _allow(self, yes: bool) -> None:
+        self.superuser.execute(f"ALTER DATABASE fivebox ALLOW_CONNECTIONS {yes}")
+
+
+@pytest.fixture
+def database(servers: EmbeddedServers) -> Iterator[Database]:
+    # A database cannot be closed from within.
+    with psycopg.connect(servers.superuser_url, dbname="postgres", autocommit=True) as superuser:
+        database = Database(superuser)
+        yield database
+        database.regain()
+
+
+def test_without_the_database_every_route_says_so_and_recovers_by_itself(
+    client: FlaskClient,
+    register: Callable[..., Account],
+    api_routes: list[Route],
+    database: Database,
+) -> None:
+    usual = _answers(client, api_routes, "a@example.com")
+    headers = register("b@example.com").headers
+
+    database.lose()
+    for route in api_routes:
+        body = {} if route.method in METHODS_WITH_BODY else None
+        answer = client.open(route.path, method=route.method, headers=headers, json=body)
+        # Content is cached; 421 and 422 are found without the database.
+        assert answer.status_code in (503, usual[route]), (route, answer.text)
+        problem = answer.content_type == "application/problem+json"
+        assert problem == (answer.status_code >= 400), route
+    health = client.get("/health")
+    assert (health.status_code, health.get_json()["checks"]["database"]["status"]) == (503, "down")
+    assert client.get("/health/live").status_code == 200
+
+    database.regain()
+    assert client.get("/health").status_code == 200
+    assert _answers(client, api_routes, "c@example.com") == usual
