@@ -11,6 +11,7 @@ import pytest
 from tests.lab.conftest import Api
 from tests.lab.figures import record
 from tests.lab.hosts import Host
+from tests.lab.waiting import until
 
 SECONDS = 5
 UNITS = {
@@ -21,15 +22,6 @@ UNITS = {
     "postgresql@*-main": "/v1/habits",
     "prometheus-node-exporter": "",
 }
-
-
-def _until(condition: Callable[[], bool], seconds: float) -> float:
-    """Wait for a condition; returns the seconds it took."""
-    begun = time.monotonic()
-    while not condition():
-        assert time.monotonic() - begun < seconds, f"not within {seconds} s"
-        time.sleep(0.1)
-    return time.monotonic() - begun
 
 
 def _served(api: Api, path: str, token: str) -> bool:
@@ -45,17 +37,17 @@ def test_a_killed_service_is_back_and_nothing_acknowledged_is_lost(
 ) -> None:
     before = _main_process(host, unit)
     with _writing(api, token, "".join(letter for letter in unit if letter.isalnum())) as written:
-        _until(lambda: len(written) > 5, 10)
+        until(lambda: len(written) > 5, 10)
         host.ssh(f"kill -9 {before}")
         count = len(written)
-        _until(lambda: len(written) > count + 5, 20)
+        until(lambda: len(written) > count + 5, 20)
 
     def back() -> bool:
         return _main_process(host, unit) not in ("0", before) and _all_up(host)
 
-    took = _until(back, SECONDS)
+    took = until(back, SECONDS)
     if UNITS[unit]:
-        took += _until(lambda: _served(api, UNITS[unit], token), SECONDS - took)
+        took += until(lambda: _served(api, UNITS[unit], token), SECONDS - took)
     record(f"{unit} back after kill -9", took, "s", SECONDS)
     assert _kept(api, token) >= set(written)
 
@@ -125,7 +117,7 @@ def test_after_a_restart_everything_is_back_by_itself(
     before = _kept(api, token)
     begun = time.monotonic()
     restart(host)
-    _until(lambda: _served(api, "/health", ""), 60)
+    until(lambda: _served(api, "/health", ""), 60)
     record(f"API answers after a {restart.__name__.strip('_')}", time.monotonic() - begun, "s")
     assert _kept(api, token) == before
-    _until(lambda: _all_up(host), 20)
+    until(lambda: _all_up(host), 20)
