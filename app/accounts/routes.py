@@ -7,7 +7,7 @@ from apiflask import APIBlueprint
 from flask import Response, current_app, g, request
 
 from app.accounts import deletion, export, service, sessions
-from app.accounts.authentication import auth, current_user
+from app.accounts.authentication import auth, current_user, current_user_id
 from app.accounts.schemas import (
     DeletionInput,
     DeletionOutput,
@@ -93,7 +93,7 @@ def refresh(data: RefreshInput) -> TokensOutput:
 @accounts.output({}, 204)
 def log_out() -> str:
     """Log the calling device out."""
-    sessions.log_out(current_user().id, g.device_id)
+    sessions.log_out(current_user_id(), g.device_id)
     return ""
 
 
@@ -102,7 +102,7 @@ def log_out() -> str:
 @accounts.output({}, 204)
 def log_out_everywhere() -> str:
     """Log all devices out, the calling one too."""
-    sessions.revoke_all(current_user().id)
+    sessions.revoke_all(current_user_id())
     return ""
 
 
@@ -164,7 +164,7 @@ def change_password(data: PasswordInput) -> str:
 @accounts.output(DevicesOutput)
 def list_devices(query: PageQuery) -> dict[str, Any]:
     """List the devices that are logged in, the last seen first."""
-    return sessions.list_devices(current_user().id, g.device_id, query)
+    return sessions.list_devices(current_user_id(), g.device_id, query)
 
 
 @accounts.delete("/devices/<uuid:device_id>")
@@ -173,5 +173,5 @@ def list_devices(query: PageQuery) -> dict[str, Any]:
 @accounts.doc(responses=[404])
 def revoke_device(device_id: UUID) -> str:
     """Log one of your devices out."""
-    sessions.revoke_device(current_user().id, device_id)
+    sessions.revoke_device(current_user_id(), device_id)
     return ""

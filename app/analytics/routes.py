@@ -2,7 +2,7 @@
 
 from apiflask import APIBlueprint
 
-from app.accounts.authentication import auth, current_user
+from app.accounts.authentication import auth, current_user_id
 from app.analytics import service
 from app.analytics.schemas import BehaviourOutput, BusinessOutput, PeriodQuery, UsageOutput
 
@@ -18,7 +18,7 @@ blueprint = APIBlueprint(
 @blueprint.doc(responses=[403])
 def show_usage(query: PeriodQuery) -> UsageOutput:
     """Show active people by day, week and month, registrations, retention, and devices."""
-    return service.usage(current_user().id, query)
+    return service.usage(current_user_id(), query)
 
 
 @blueprint.get("/behaviour")
@@ -28,7 +28,7 @@ def show_usage(query: PeriodQuery) -> UsageOutput:
 @blueprint.doc(responses=[403])
 def show_behaviour(query: PeriodQuery) -> BehaviourOutput:
     """Show what people do, by product."""
-    return service.behaviour(current_user().id, query)
+    return service.behaviour(current_user_id(), query)
 
 
 @blueprint.get("/business")
@@ -38,4 +38,4 @@ def show_behaviour(query: PeriodQuery) -> BehaviourOutput:
 @blueprint.doc(responses=[403])
 def show_business(query: PeriodQuery) -> BusinessOutput:
     """Show how many people there are, come, stay and go."""
-    return service.business(current_user().id, query)
+    return service.business(current_user_id(), query)

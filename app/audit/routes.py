@@ -4,7 +4,7 @@ from typing import Any
 
 from apiflask import APIBlueprint
 
-from app.accounts.authentication import auth, current_user
+from app.accounts.authentication import auth, current_user_id
 from app.audit import service
 from app.audit.schemas import AllEventsOutput, AllEventsQuery, EventsOutput, EventsQuery
 
@@ -17,7 +17,7 @@ blueprint = APIBlueprint("audit", __name__, url_prefix="/v1", tag="Audit")
 @blueprint.output(EventsOutput)
 def list_events(query: EventsQuery) -> dict[str, Any]:
     """List what happened to your account, the newest first."""
-    return service.list_own(current_user().id, query)
+    return service.list_own(current_user_id(), query)
 
 
 @blueprint.get("/admin/audit")
@@ -27,4 +27,4 @@ def list_events(query: EventsQuery) -> dict[str, Any]:
 @blueprint.doc(responses=[403])
 def list_all_events(query: AllEventsQuery) -> dict[str, Any]:
     """List what happened to all accounts, the newest first; for administrators."""
-    return service.list_all(current_user().id, query)
+    return service.list_all(current_user_id(), query)

@@ -5,7 +5,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response
 
-from app.accounts.authentication import auth, current_user
+from app.accounts.authentication import auth, current_user_id
 from app.content import writing
 from app.content.schemas import (
     DocumentInput,
@@ -44,7 +44,7 @@ def list_documents(collection: str, query: DocumentsQuery) -> dict[str, Any]:
 @admin_content.doc(responses=[403, 409])
 def import_documents(collection: str, data: ImportInput) -> ImportOutput:
     """Write many documents, all or none; a repeat changes nothing."""
-    return writing.import_documents(current_user().id, collection, data)
+    return writing.import_documents(current_user_id(), collection, data)
 
 
 @admin_content.get("/<slug:document_id>")
@@ -70,7 +70,7 @@ def show_document(collection: str, document_id: str) -> Response:
 )
 def put_document(collection: str, document_id: str, data: DocumentInput) -> Response:
     """Write a document, over what is there; a repeat changes nothing."""
-    document, new = writing.put_document(current_user().id, collection, document_id, data)
+    document, new = writing.put_document(current_user_id(), collection, document_id, data)
     return row_response(document, DocumentOutput, 201 if new else 200)
 
 
@@ -80,7 +80,7 @@ def put_document(collection: str, document_id: str, data: DocumentInput) -> Resp
 @admin_content.doc(responses=[403, 404, 409, 412])
 def delete_document(collection: str, document_id: str) -> str:
     """Take a document away; its versions stay, and reverting brings it back."""
-    writing.delete_document(current_user().id, collection, document_id)
+    writing.delete_document(current_user_id(), collection, document_id)
     return ""
 
 
@@ -91,7 +91,7 @@ def delete_document(collection: str, document_id: str) -> str:
 @admin_content.doc(responses=[403, 404, 409, 412])
 def revert_document(collection: str, document_id: str, data: RevertInput) -> Response:
     """Make an old version the present one, as a new version."""
-    document = writing.revert_document(current_user().id, collection, document_id, data.version)
+    document = writing.revert_document(current_user_id(), collection, document_id, data.version)
     return row_response(document, DocumentOutput)
 
 

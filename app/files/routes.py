@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from apiflask.schemas import FileSchema
 from flask import Response, make_response, redirect
 
-from app.accounts.authentication import auth, current_user
+from app.accounts.authentication import auth, current_user_id
 from app.etags import etag_of, row_response
 from app.files import service, transfer
 from app.files.links import LinkQuery
@@ -30,7 +30,7 @@ blueprint = APIBlueprint("files", __name__, url_prefix="/v1/files", tag="Files")
 @blueprint.output(FilesOutput)
 def list_files(query: FilesQuery) -> dict[str, Any]:
     """List your files, by id."""
-    return service.list_files(current_user().id, query)
+    return service.list_files(current_user_id(), query)
 
 
 @blueprint.post("")
@@ -43,7 +43,7 @@ def create_file(data: FileInput) -> Response:
 
     A repeat, for example when the link has expired, gets a fresh one.
     """
-    file, new = service.create_file(current_user().id, data)
+    file, new = service.create_file(current_user_id(), data)
     body = FileOutput.model_validate(file).model_dump()
     output = NewFileOutput(**body, upload=service.sign_upload(file))
     response = make_response(output.model_dump(mode="json"), 201 if new else 200)
@@ -57,7 +57,7 @@ def create_file(data: FileInput) -> Response:
 @blueprint.doc(responses={304: "It is still the revision of If-None-Match."})
 def show_file(file_id: str) -> Response:
     """Show what is known of a file; the ETag is its revision."""
-    return row_response(service.get_file(current_user().id, file_id), FileOutput)
+    return row_response(service.get_file(current_user_id(), file_id), FileOutput)
 
 
 @blueprint.post("/<row_id:file_id>/complete")
@@ -66,7 +66,7 @@ def show_file(file_id: str) -> Response:
 @blueprint.doc(responses={409: "Nothing was uploaded.", 422: "It is not what was declared."})
 def complete_upload(file_id: str) -> Response:
     """Complete an upload: its size, checksum and type are verified, and the file is stored."""
-    return row_response(service.complete_upload(current_user().id, file_id), FileOutput)
+    return row_response(service.complete_upload(current_user_id(), file_id), FileOutput)
 
 
 @blueprint.get("/<row_id:file_id>/content")
@@ -75,7 +75,7 @@ def complete_upload(file_id: str) -> Response:
 @blueprint.doc(responses={409: "The file is not stored yet."})
 def show_content(file_id: str) -> Any:
     """Get the link that downloads the file, in `Location`; for a short time it needs no token."""
-    return redirect(service.sign_download(current_user().id, file_id).url, 302)
+    return redirect(service.sign_download(current_user_id(), file_id).url, 302)
 
 
 @blueprint.get("/<row_id:file_id>/link")
@@ -87,7 +87,7 @@ def show_link(file_id: str) -> SignedRequestOutput:
 
     A page of another origin cannot follow one to a bucket, and an `<img>` sends no token.
     """
-    link = service.sign_download(current_user().id, file_id)
+    link = service.sign_download(current_user_id(), file_id)
     return SignedRequestOutput.model_validate(link)
 
 
@@ -124,5 +124,5 @@ def send_content(file_id: str, query: LinkQuery) -> Response:
 @blueprint.doc(responses=[412])
 def delete_file(file_id: str) -> str:
     """Delete a file; its links end at once."""
-    service.delete_file(current_user().id, file_id)
+    service.delete_file(current_user_id(), file_id)
     return ""

@@ -5,7 +5,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, current_app, request
 
-from app.accounts.authentication import auth, current_user
+from app.accounts.authentication import auth, current_user_id
 from app.errors import Problem
 from app.pages import PageQuery
 from app.settings import Settings
@@ -43,7 +43,7 @@ def _prepare() -> None:
 @sync.doc(responses={410: "The device was away for too long: sync from nothing."})
 def pull_collection(collection: str, query: PullQuery) -> Response:
     """RxDB: pull a page of what changed in a collection."""
-    return _json(rxdb.pull(get_collection(collection), current_user().id, query))
+    return _json(rxdb.pull(get_collection(collection), current_user_id(), query))
 
 
 @sync.post("/<collection>/push")
@@ -54,7 +54,7 @@ def pull_collection(collection: str, query: PullQuery) -> Response:
 def push_collection(collection: str, data: PushInput) -> Response:
     """RxDB: push changed documents; the answer is the present state of those in conflict."""
     _refuse_many(len(data.root))
-    return _json(rxdb.push(get_collection(collection), current_user().id, data.root))
+    return _json(rxdb.push(get_collection(collection), current_user_id(), data.root))
 
 
 @sync.get("")
@@ -63,7 +63,7 @@ def push_collection(collection: str, data: PushInput) -> Response:
 @sync.output(ChangesOutput)
 def pull_changes(query: ChangesQuery) -> Response:
     """WatermelonDB: pull what changed in all collections."""
-    return _json(watermelondb.pull(current_user().id, query, _settings().sync_max_rows))
+    return _json(watermelondb.pull(current_user_id(), query, _settings().sync_max_rows))
 
 
 @sync.post("")
@@ -76,7 +76,7 @@ def push_changes(query: ChangesPushQuery, data: ChangesInput) -> str:
     """WatermelonDB: push local changes, all or nothing."""
     tables = data.root.values()
     _refuse_many(sum(len(t.created) + len(t.updated) + len(t.deleted) for t in tables))
-    watermelondb.push(current_user().id, data.root, query.last_pulled_at)
+    watermelondb.push(current_user_id(), data.root, query.last_pulled_at)
     return ""
 
 
@@ -86,7 +86,7 @@ def push_changes(query: ChangesPushQuery, data: ChangesInput) -> str:
 @sync.output(SyncSessionsOutput)
 def list_sessions(query: PageQuery) -> dict[str, Any]:
     """List when your devices synced, by device and hour, the latest first."""
-    return rounds.list_sessions(current_user().id, query)
+    return rounds.list_sessions(current_user_id(), query)
 
 
 def _settings() -> Settings:

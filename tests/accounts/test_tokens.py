@@ -6,7 +6,7 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from app.accounts.authentication import auth
+from app.accounts.authentication import auth, current_user
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_a_role_opens_what_it_may(make_app, register, owner_connection):
     @app.get("/v1/for-admins")
     @app.auth_required(auth, roles=["admin"])
     def for_admins() -> dict[str, str]:
-        return {"hello": auth.current_user.name}
+        return {"hello": current_user().name}
 
     account = register()
     client = app.test_client()

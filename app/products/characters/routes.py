@@ -5,7 +5,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response
 
-from app.accounts.authentication import auth, current_user
+from app.accounts.authentication import auth, current_user_id
 from app.etags import row_response
 from app.pages import PageQuery
 from app.products.characters import belongings, service
@@ -33,7 +33,7 @@ blueprint = APIBlueprint("characters", __name__, url_prefix="/v1", tag="Characte
 @blueprint.output(CharactersOutput)
 def list_characters(query: CharactersQuery) -> dict[str, Any]:
     """List your characters, by id."""
-    return service.list_characters(current_user().id, query)
+    return service.list_characters(current_user_id(), query)
 
 
 @blueprint.post("/characters")
@@ -45,7 +45,7 @@ def list_characters(query: CharactersQuery) -> dict[str, Any]:
 )
 def create_character(data: CharacterInput) -> Response:
     """Create a character; give the id yourself so that a repeat after a lost reply does no harm."""
-    character, new = service.create_character(current_user().id, data)
+    character, new = service.create_character(current_user_id(), data)
     return row_response(character, CharacterOutput, 201 if new else 200)
 
 
@@ -55,7 +55,7 @@ def create_character(data: CharacterInput) -> Response:
 @blueprint.doc(responses={304: "It is still the revision of If-None-Match."})
 def show_character(character_id: str) -> Response:
     """Show a character; the ETag is its revision."""
-    return row_response(service.get_character(current_user().id, character_id), CharacterOutput)
+    return row_response(service.get_character(current_user_id(), character_id), CharacterOutput)
 
 
 @blueprint.patch("/characters/<row_id:character_id>")
@@ -65,7 +65,7 @@ def show_character(character_id: str) -> Response:
 @blueprint.doc(responses=[412])
 def update_character(character_id: str, data: CharacterPatch) -> Response:
     """Change a character; with If-Match only if nobody else has."""
-    character = service.update_character(current_user().id, character_id, data)
+    character = service.update_character(current_user_id(), character_id, data)
     return row_response(character, CharacterOutput)
 
 
@@ -75,7 +75,7 @@ def update_character(character_id: str, data: CharacterPatch) -> Response:
 @blueprint.doc(responses=[412])
 def delete_character(character_id: str) -> str:
     """Delete a character and all it carries."""
-    service.delete_character(current_user().id, character_id)
+    service.delete_character(current_user_id(), character_id)
     return ""
 
 
@@ -84,7 +84,7 @@ def delete_character(character_id: str) -> str:
 @blueprint.output(CharacterStatisticsOutput)
 def show_character_statistics(character_id: str) -> CharacterStatisticsOutput:
     """Show what the rules derive from a character and its equipment."""
-    return belongings.statistics(current_user().id, character_id)
+    return belongings.statistics(current_user_id(), character_id)
 
 
 @blueprint.get("/characters/<row_id:character_id>/items")
@@ -93,7 +93,7 @@ def show_character_statistics(character_id: str) -> CharacterStatisticsOutput:
 @blueprint.output(CarriedPageOutput)
 def list_carried_items(character_id: str, query: PageQuery) -> dict[str, Any]:
     """List what a character carries, by the item's id."""
-    return belongings.list_carried(current_user().id, character_id, query)
+    return belongings.list_carried(current_user_id(), character_id, query)
 
 
 @blueprint.get("/characters/<row_id:character_id>/items/<slug:item_id>")
@@ -102,7 +102,7 @@ def list_carried_items(character_id: str, query: PageQuery) -> dict[str, Any]:
 @blueprint.doc(responses={304: "It is still the revision of If-None-Match."})
 def show_carried_item(character_id: str, item_id: str) -> Response:
     """Show how many of an item a character carries."""
-    carried = belongings.get_carried(current_user().id, character_id, item_id)
+    carried = belongings.get_carried(current_user_id(), character_id, item_id)
     return row_response(carried, CarriedOutput)
 
 
@@ -119,7 +119,7 @@ def show_carried_item(character_id: str, item_id: str) -> Response:
 )
 def put_carried_item(character_id: str, item_id: str, data: CarriedInput) -> Response:
     """Say how many of an item a character carries."""
-    carried, new = belongings.put_carried(current_user().id, character_id, item_id, data)
+    carried, new = belongings.put_carried(current_user_id(), character_id, item_id, data)
     return row_response(carried, CarriedOutput, 201 if new else 200)
 
 
@@ -129,7 +129,7 @@ def put_carried_item(character_id: str, item_id: str, data: CarriedInput) -> Res
 @blueprint.doc(responses={409: "`item-worn`.", 412: "It is not the revision of If-Match."})
 def delete_carried_item(character_id: str, item_id: str) -> str:
     """Drop all of an item."""
-    belongings.delete_carried(current_user().id, character_id, item_id)
+    belongings.delete_carried(current_user_id(), character_id, item_id)
     return ""
 
 
@@ -138,7 +138,7 @@ def delete_carried_item(character_id: str, item_id: str) -> str:
 @blueprint.output(EquipmentOutput)
 def list_equipment(character_id: str) -> dict[str, Any]:
     """List what a character wears: at most one item for each of the nine slots."""
-    return belongings.list_worn(current_user().id, character_id)
+    return belongings.list_worn(current_user_id(), character_id)
 
 
 @blueprint.get("/characters/<row_id:character_id>/equipment/<slug:slot>")
@@ -147,7 +147,7 @@ def list_equipment(character_id: str) -> dict[str, Any]:
 @blueprint.doc(responses={304: "It is still the revision of If-None-Match."})
 def show_equipment(character_id: str, slot: str) -> Response:
     """Show what a slot holds."""
-    return row_response(belongings.get_worn(current_user().id, character_id, slot), WornOutput)
+    return row_response(belongings.get_worn(current_user_id(), character_id, slot), WornOutput)
 
 
 @blueprint.put("/characters/<row_id:character_id>/equipment/<slug:slot>")
@@ -164,7 +164,7 @@ def show_equipment(character_id: str, slot: str) -> Response:
 )
 def put_equipment(character_id: str, slot: str, data: WornInput) -> Response:
     """Put a carried item into a slot, over what it holds."""
-    worn, new = belongings.put_worn(current_user().id, character_id, slot, data)
+    worn, new = belongings.put_worn(current_user_id(), character_id, slot, data)
     return row_response(worn, WornOutput, 201 if new else 200)
 
 
@@ -174,5 +174,5 @@ def put_equipment(character_id: str, slot: str, data: WornInput) -> Response:
 @blueprint.doc(responses=[412])
 def delete_equipment(character_id: str, slot: str) -> str:
     """Empty a slot; the item stays with what is carried."""
-    belongings.delete_worn(current_user().id, character_id, slot)
+    belongings.delete_worn(current_user_id(), character_id, slot)
     return ""

@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, current_app, make_response, request
 from pydantic import BaseModel
 
-from app.accounts.authentication import auth, current_user
+from app.accounts.authentication import auth, current_user, current_user_id
 from app.content.locales import preferred
 from app.content.schemas import ContentPageQuery, ContentQuery
 from app.etags import row_response
@@ -64,7 +64,7 @@ def show_meal(meal_id: str, query: ContentQuery) -> Response:
 @blueprint.doc(responses={304: UNCHANGED_ROW, 404: "You have none."})
 def show_profile() -> Response:
     """Show your nutrition profile; the ETag is its revision."""
-    return row_response(service.get_profile(current_user().id), ProfileOutput)
+    return row_response(service.get_profile(current_user_id()), ProfileOutput)
 
 
 @blueprint.put("/profile")
@@ -74,7 +74,7 @@ def show_profile() -> Response:
 @blueprint.doc(responses={201: "The profile is new.", 412: "It is not the revision of If-Match."})
 def put_profile(data: ProfileFields) -> Response:
     """Write your nutrition profile."""
-    profile, new = service.put_profile(current_user().id, data)
+    profile, new = service.put_profile(current_user_id(), data)
     return row_response(profile, ProfileOutput, 201 if new else 200)
 
 
@@ -84,7 +84,7 @@ def put_profile(data: ProfileFields) -> Response:
 @blueprint.doc(responses=[404, 412])
 def delete_profile() -> str:
     """Delete your nutrition profile."""
-    service.delete_profile(current_user().id)
+    service.delete_profile(current_user_id())
     return ""
 
 
@@ -103,7 +103,7 @@ def show_targets() -> Response:
 @blueprint.output(PlanPageOutput)
 def list_plans(query: PageQuery) -> dict[str, Any]:
     """List your meal plans, by id."""
-    return service.list_plans(current_user().id, query)
+    return service.list_plans(current_user_id(), query)
 
 
 @blueprint.post("/plans")
@@ -113,7 +113,7 @@ def list_plans(query: PageQuery) -> dict[str, Any]:
 @blueprint.doc(responses={200: "A repeat: the plan is there already.", 409: "The id is taken."})
 def create_plan(data: PlanInput) -> Response:
     """Create a meal plan; give the id yourself so that a repeat after a lost reply does no harm."""
-    plan, new = service.create_plan(current_user().id, data)
+    plan, new = service.create_plan(current_user_id(), data)
     return row_response(plan, PlanOutput, 201 if new else 200)
 
 
@@ -123,7 +123,7 @@ def create_plan(data: PlanInput) -> Response:
 @blueprint.doc(responses={304: UNCHANGED_ROW})
 def show_plan(plan_id: str) -> Response:
     """Show a meal plan; the ETag is its revision."""
-    return row_response(service.get_plan(current_user().id, plan_id), PlanOutput)
+    return row_response(service.get_plan(current_user_id(), plan_id), PlanOutput)
 
 
 @blueprint.patch("/plans/<row_id:plan_id>")
@@ -133,7 +133,7 @@ def show_plan(plan_id: str) -> Response:
 @blueprint.doc(responses=[412])
 def update_plan(plan_id: str, data: PlanPatch) -> Response:
     """Change a meal plan; with If-Match only if nobody else has."""
-    return row_response(service.update_plan(current_user().id, plan_id, data), PlanOutput)
+    return row_response(service.update_plan(current_user_id(), plan_id, data), PlanOutput)
 
 
 @blueprint.delete("/plans/<row_id:plan_id>")
@@ -142,7 +142,7 @@ def update_plan(plan_id: str, data: PlanPatch) -> Response:
 @blueprint.doc(responses=[412])
 def delete_plan(plan_id: str) -> str:
     """Delete a meal plan and its meals."""
-    service.delete_plan(current_user().id, plan_id)
+    service.delete_plan(current_user_id(), plan_id)
     return ""
 
 
@@ -172,7 +172,7 @@ def show_basket(plan_id: str, query: BasketQuery) -> Response:
 @blueprint.output(PlannedMealPageOutput)
 def list_planned_meals(plan_id: str, query: PlannedMealsQuery) -> dict[str, Any]:
     """List the meals of a plan, by day."""
-    return service.list_meals(current_user().id, plan_id, query)
+    return service.list_meals(current_user_id(), plan_id, query)
 
 
 @blueprint.post("/plans/<row_id:plan_id>/meals")
@@ -184,7 +184,7 @@ def list_planned_meals(plan_id: str, query: PlannedMealsQuery) -> dict[str, Any]
 )
 def create_planned_meal(plan_id: str, data: PlannedMealInput) -> Response:
     """Put a meal into a plan, with your own changes to its ingredients."""
-    meal, new = service.create_meal(current_user().id, plan_id, data)
+    meal, new = service.create_meal(current_user_id(), plan_id, data)
     return row_response(meal, PlannedMealOutput, 201 if new else 200)
 
 
@@ -194,7 +194,7 @@ def create_planned_meal(plan_id: str, data: PlannedMealInput) -> Response:
 @blueprint.doc(responses={304: UNCHANGED_ROW})
 def show_planned_meal(plan_id: str, row_id: str) -> Response:
     """Show a meal of a plan; the ETag is its revision."""
-    return row_response(service.get_meal(current_user().id, plan_id, row_id), PlannedMealOutput)
+    return row_response(service.get_meal(current_user_id(), plan_id, row_id), PlannedMealOutput)
 
 
 @blueprint.patch("/plans/<row_id:plan_id>/meals/<row_id:row_id>")
@@ -204,7 +204,7 @@ def show_planned_meal(plan_id: str, row_id: str) -> Response:
 @blueprint.doc(responses=[412])
 def update_planned_meal(plan_id: str, row_id: str, data: PlannedMealPatch) -> Response:
     """Change a meal of a plan; `changes` are replaced as a whole."""
-    meal = service.update_meal(current_user().id, plan_id, row_id, data)
+    meal = service.update_meal(current_user_id(), plan_id, row_id, data)
     return row_response(meal, PlannedMealOutput)
 
 
@@ -214,7 +214,7 @@ def update_planned_meal(plan_id: str, row_id: str, data: PlannedMealPatch) -> Re
 @blueprint.doc(responses=[412])
 def delete_planned_meal(plan_id: str, row_id: str) -> str:
     """Take a meal out of a plan."""
-    service.delete_meal(current_user().id, plan_id, row_id)
+    service.delete_meal(current_user_id(), plan_id, row_id)
     return ""
 
 

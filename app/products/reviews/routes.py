@@ -9,7 +9,7 @@ from flask import Response, current_app, make_response, request
 from flask.blueprints import BlueprintSetupState
 from pydantic import BaseModel
 
-from app.accounts.authentication import auth, current_user
+from app.accounts.authentication import auth, current_user, current_user_id
 from app.etags import row_response
 from app.pages import PageQuery
 from app.products.reviews import moderation, provider, public, recommendations, service
@@ -51,7 +51,7 @@ def set_up(state: BlueprintSetupState) -> None:
 @blueprint.output(ReviewsOutput)
 def list_reviews(query: PageQuery) -> dict[str, Any]:
     """List your reviews, by the book's id; drafts too."""
-    return service.list_reviews(current_user().id, query)
+    return service.list_reviews(current_user_id(), query)
 
 
 @blueprint.post("/reviews")
@@ -67,7 +67,7 @@ def list_reviews(query: PageQuery) -> dict[str, Any]:
 )
 def create_review(data: ReviewInput) -> Response:
     """Review a book; the review's id is the book's, so there is one of each."""
-    review, new = service.create_review(current_user().id, data)
+    review, new = service.create_review(current_user_id(), data)
     return row_response(review, ReviewOutput, 201 if new else 200)
 
 
@@ -77,7 +77,7 @@ def create_review(data: ReviewInput) -> Response:
 @blueprint.doc(responses={304: "It is still the revision of If-None-Match."})
 def show_review(book_id: str) -> Response:
     """Show your review of a book; the ETag is its revision."""
-    return row_response(service.get_review(current_user().id, book_id), ReviewOutput)
+    return row_response(service.get_review(current_user_id(), book_id), ReviewOutput)
 
 
 @blueprint.patch("/reviews/<row_id:book_id>")
@@ -87,7 +87,7 @@ def show_review(book_id: str) -> Response:
 @blueprint.doc(responses=[412])
 def update_review(book_id: str, data: ReviewPatch) -> Response:
     """Change your review; with If-Match only if nobody else has."""
-    review = service.update_review(current_user().id, book_id, data)
+    review = service.update_review(current_user_id(), book_id, data)
     return row_response(review, ReviewOutput)
 
 
@@ -97,7 +97,7 @@ def update_review(book_id: str, data: ReviewPatch) -> Response:
 @blueprint.doc(responses=[412])
 def delete_review(book_id: str) -> str:
     """Delete your review; the public sees it no more."""
-    service.delete_review(current_user().id, book_id)
+    service.delete_review(current_user_id(), book_id)
     return ""
 
 
@@ -125,7 +125,7 @@ def show_summary(book_id: str) -> Response:
 @blueprint.doc(responses={200: "A repeat: you have reported it.", 409: "It is your own."})
 def report_review(book_id: str, author_id: UUID, data: ReportInput) -> Response:
     """Report a review to the administrators."""
-    report, new = service.report_review(current_user().id, book_id, author_id, data)
+    report, new = service.report_review(current_user_id(), book_id, author_id, data)
     return row_response(report, ReportOutput, 201 if new else 200)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response
 
-from app.accounts.authentication import auth, current_user
+from app.accounts.authentication import auth, current_user_id
 from app.etags import row_response
 from app.products.timers import keys, service
 from app.products.timers.schemas import (
@@ -29,7 +29,7 @@ blueprint = APIBlueprint("timers", __name__, url_prefix="/v1", tag="Timers")
 @blueprint.output(TimersOutput)
 def list_timers(query: TimersQuery) -> dict[str, Any]:
     """List your timers, by the moment they are due."""
-    return service.list_timers(current_user().id, query)
+    return service.list_timers(current_user_id(), query)
 
 
 @blueprint.post("/timers")
@@ -44,7 +44,7 @@ def list_timers(query: TimersQuery) -> dict[str, Any]:
 )
 def create_timer(data: TimerInput) -> Response:
     """Create a timer, encrypted under one of your keys."""
-    timer, new = service.create_timer(current_user().id, data)
+    timer, new = service.create_timer(current_user_id(), data)
     return row_response(timer, TimerOutput, 201 if new else 200)
 
 
@@ -54,7 +54,7 @@ def create_timer(data: TimerInput) -> Response:
 @blueprint.doc(responses={304: "It is still the revision of If-None-Match."})
 def show_timer(timer_id: str) -> Response:
     """Show a timer; the ETag is its revision."""
-    return row_response(service.get_timer(current_user().id, timer_id), TimerOutput)
+    return row_response(service.get_timer(current_user_id(), timer_id), TimerOutput)
 
 
 @blueprint.patch("/timers/<row_id:timer_id>")
@@ -66,7 +66,7 @@ def show_timer(timer_id: str) -> Response:
 )
 def update_timer(timer_id: str, data: TimerPatch) -> Response:
     """Change a timer; with If-Match only if nobody else has."""
-    timer = service.update_timer(current_user().id, timer_id, data)
+    timer = service.update_timer(current_user_id(), timer_id, data)
     return row_response(timer, TimerOutput)
 
 
@@ -76,7 +76,7 @@ def update_timer(timer_id: str, data: TimerPatch) -> Response:
 @blueprint.doc(responses=[412])
 def delete_timer(timer_id: str) -> str:
     """Delete a timer."""
-    service.delete_timer(current_user().id, timer_id)
+    service.delete_timer(current_user_id(), timer_id)
     return ""
 
 
@@ -85,7 +85,7 @@ def delete_timer(timer_id: str) -> str:
 @blueprint.output(TimerKeysOutput)
 def list_timer_keys() -> dict[str, Any]:
     """List your wrapped keys, with what derives the key that unwraps them from the passphrase."""
-    return {"items": keys.list_keys(current_user().id)}
+    return {"items": keys.list_keys(current_user_id())}
 
 
 @blueprint.post("/timer-keys")
@@ -100,7 +100,7 @@ def list_timer_keys() -> dict[str, Any]:
 )
 def create_timer_key(data: TimerKeyInput) -> Response:
     """Store a wrapped key, which becomes the current one; the older ones stay."""
-    key, new = keys.create_key(current_user().id, data)
+    key, new = keys.create_key(current_user_id(), data)
     return row_response(key, TimerKeyOutput, 201 if new else 200)
 
 
@@ -111,7 +111,7 @@ def create_timer_key(data: TimerKeyInput) -> Response:
 @blueprint.doc(responses={409: "These are not all your keys, each in its present revision."})
 def rewrap_timer_keys(data: RewrapInput) -> dict[str, Any]:
     """Wrap all your keys under a new passphrase, at once; the timers stay as they are."""
-    return {"items": keys.rewrap_keys(current_user().id, data)}
+    return {"items": keys.rewrap_keys(current_user_id(), data)}
 
 
 @blueprint.get("/timer-keys/<row_id:key_id>")
@@ -120,4 +120,4 @@ def rewrap_timer_keys(data: RewrapInput) -> dict[str, Any]:
 @blueprint.doc(responses={304: "It is still the revision of If-None-Match."})
 def show_timer_key(key_id: str) -> Response:
     """Show a wrapped key; the ETag is its revision."""
-    return row_response(keys.get_key(current_user().id, key_id), TimerKeyOutput)
+    return row_response(keys.get_key(current_user_id(), key_id), TimerKeyOutput)
