@@ -52,7 +52,9 @@ class Api:
                 "--resolve",
                 f"{DOMAIN}:80:{self.address}",
             ),
-            *("--request", method, "--write-out", "\n%{http_code} %{http_version} %{header_json}"),
+            *("--request", method, "--write-out", "\n%{http_code} %{http_version}"),
+            # Its %{header_json} loses what stands between two headers of one name.
+            *("--dump-header", "-"),
             *options,
         ]
         if token:
@@ -68,11 +70,15 @@ class Api:
         )
         if done.returncode:
             raise ConnectionError(done.stderr.decode().strip())
-        # The headers are JSON over several lines, after the line with the status.
-        text, _, tail = done.stdout.decode().rpartition("{")
-        body_text, _, last = text.rstrip("\n").rpartition("\n")
+        head, _, rest = done.stdout.decode().partition("\r\n\r\n")
+        while head.split()[1] == "100":
+            head, _, rest = rest.partition("\r\n\r\n")
+        body_text, _, last = rest.rpartition("\n")
         status, version = last.split()
-        headers = {name: values[0] for name, values in json.loads("{" + tail).items()}
+        headers: dict[str, str] = {}
+        for line in head.splitlines()[1:]:
+            name, _, value = line.partition(": ")
+            headers.setdefault(name.lower(), value)
         return Answer(int(status), version, headers, body_text)
 
 

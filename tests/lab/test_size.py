@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import DOMAIN
+from tests.lab.conftest import DOMAIN, Api
 from tests.lab.figures import record
 from tests.lab.hosts import Host
 
@@ -36,11 +36,21 @@ def test_memory_when_idle(host: Host) -> None:
     assert 50 < total <= IDLE_MB
 
 
+@pytest.fixture(scope="module")
+def one_habit(api: Api, token: str) -> str:
+    """Path of one row, which is what a simple read asks for."""
+    habit = {"id": "read", "name": "Read", "start_date": "2026-01-01"}
+    assert api.ask("POST", "/v1/habits", habit, token).status in (200, 201)
+    return "/v1/habits/read"
+
+
 @pytest.mark.parametrize("pause_ms", [250, 0])
-def test_simple_reads_with_50_clients(
-    host: Host, token: str, tmp_path: Path, pause_ms: int
+@pytest.mark.parametrize("what", ["one habit", "a page of 50"])
+def test_reads_with_50_clients(
+    host: Host, token: str, one_habit: str, tmp_path: Path, what: str, pause_ms: int
 ) -> None:
     """With a pause each client asks a few times a second; without one they saturate the host."""
+    path = one_habit if what == "one habit" else "/v1/habits"
     script = tmp_path / "load.lua"
     script.write_text(
         f"delay = function() return {pause_ms} end\n"
@@ -56,16 +66,18 @@ def test_simple_reads_with_50_clients(
             *("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"'),
             *(str(names), "wrk", "--threads", "1", "--connections", str(CONNECTIONS)),
             *("--duration", f"{SECONDS}s", "--script", str(script)),
-            *("--header", f"Authorization: Bearer {token}", f"https://{DOMAIN}/v1/habits"),
+            *("--header", f"Authorization: Bearer {token}", f"https://{DOMAIN}{path}"),
         ],
         capture_output=True,
         text=True,
         check=True,
     )
     figures = json.loads(done.stdout[done.stdout.index('{"p95') :])
-    clients = f"{CONNECTIONS} clients, {pause_ms} ms pause" if pause_ms else "50 clients, no pause"
-    record(f"{clients}: p95 of reads", figures["p95_ms"], "ms", P95_MS if pause_ms else None)
-    record(f"{clients}: reads", figures["requests"] / SECONDS, "/s")
+    name = f"50 clients, {f'{pause_ms} ms' if pause_ms else 'no'} pause, {what}"
+    simple = what == "one habit"
+    record(f"{name}: p95", figures["p95_ms"], "ms", P95_MS if simple or pause_ms else None)
+    record(f"{name}: reads", figures["requests"] / SECONDS, "/s")
     assert figures["errors"] == 0
     assert figures["requests"] > SECONDS * 20
+    # How much a saturated host serves depends on its processor, so that is recorded only.
     assert figures["p95_ms"] < P95_MS or not pause_ms
