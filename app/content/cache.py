@@ -35,11 +35,21 @@ _untold: set[str] = set()
 
 @dataclass(frozen=True)
 class Entry:
-    """An answer: its JSON, its ETag without quotes, and the languages of its texts."""
+    """An answer: its JSON, its ETag without quotes, and the languages of its texts.
+
+    `ends` is when dates of publication make it wrong, in seconds since 1970; None is never.
+    """
 
     body: str
     etag: str
     languages: str
+    ends: float | None = None
+
+    def left(self, seconds: float) -> float:
+        """How many of these seconds, from now on, it is right."""
+        if self.ends is None:
+            return seconds
+        return max(0.0, min(seconds, self.ends - time.time()))
 
 
 def fetch(collection: str, key: object, load: Callable[[], Entry]) -> Entry:
@@ -117,9 +127,10 @@ def _wait(collection: str, name: str) -> Entry | None:
 
 def _store(name: str, generation: str, entry: Entry) -> None:
     value = orjson.dumps({"generation": generation, "entry": asdict(entry)})
-    seconds = current_app.extensions["settings"].content_cache_seconds
+    seconds = entry.left(current_app.extensions["settings"].content_cache_seconds)
     try:
-        redis.client.set(name, value, ex=seconds)
+        if milliseconds := int(seconds * 1000):
+            redis.client.set(name, value, px=milliseconds)
     except RedisError:
         _count("unavailable")
 
