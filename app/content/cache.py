@@ -35,11 +35,21 @@ _untold: set[str] = set()
 
 @dataclass(frozen=True)
 class Entry:
-    """An answer: its JSON, its ETag without quotes, and the languages of its texts."""
+    """An answer: its JSON, its ETag without quotes, and the languages of its texts.
+
+    `ends` is when dates of publication make it wrong, in seconds since 1970; None is never.
+    """
 
     body: str
     etag: str
     languages: str
+    ends: float | None = None
+
+    def left(self, seconds: float) -> float:
+        """How many of these seconds, from now on, it is right."""
+        if self.ends is None:
+            return seconds
+        return max(0.0, min(seconds, self.ends - time.time()))
 
 
 def fetch(collection: str, key: object, load: Callable[[], Entry]) -> Entry:
@@ -53,11 +63,11 @@ def fetch(collection: str, key: object, load: Callable[[], Entry]) -> Entry:
     digest = hashlib.sha256(orjson.dumps([_RELEASE, key])).hexdigest()[:32]
     name = f"content:{collection}:{digest}"
     try:
-        generation, entry = _look_up(collection, name)
+        generation, entry, _ = _look_up(collection, name)
         if entry:
             _count("hit")
             return entry
-        lock = redis.client.lock(f"{name}:lock", timeout=LOCK_SECONDS, thread_local=False)
+        lock = redis.client.lock(_lock_key(name), timeout=LOCK_SECONDS, thread_local=False)
         held = lock.acquire(blocking=False)
         if not held and (entry := _wait(collection, name)):
             _count("waited")
@@ -85,17 +95,18 @@ def invalidate(collection: str) -> None:
         _count("unavailable")
 
 
-def _look_up(collection: str, name: str) -> tuple[str, Entry | None]:
+def _look_up(collection: str, name: str) -> tuple[str, Entry | None, bool]:
+    """The generation, the entry if there is one, and whether somebody is reading it."""
     _tell()
     generation_key = _generation_key(collection)
-    found: list[Any] = redis.client.mget(generation_key, name)
-    generation, stored = found
+    found: list[Any] = redis.client.mget(generation_key, name, _lock_key(name))
+    generation, stored, holder = found
     if generation is None:
         # Random: after a loss of this key no older entry may seem to be of this generation.
         redis.client.set(generation_key, secrets.token_hex(8), nx=True)
         generation = redis.client.get(generation_key) or b""
     entry = _parse(stored, generation.decode()) if stored else None
-    return generation.decode(), entry
+    return generation.decode(), entry, holder is not None
 
 
 def _parse(stored: bytes, generation: str) -> Entry | None:
@@ -104,20 +115,22 @@ def _parse(stored: bytes, generation: str) -> Entry | None:
 
 
 def _wait(collection: str, name: str) -> Entry | None:
+    """Wait for what another reads; None when that takes long or there is nothing to keep."""
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
-        _, entry = _look_up(collection, name)
-        if entry:
+        _, entry, held = _look_up(collection, name)
+        if entry or not held:
             return entry
     return None
 
 
 def _store(name: str, generation: str, entry: Entry) -> None:
     value = orjson.dumps({"generation": generation, "entry": asdict(entry)})
-    seconds = current_app.extensions["settings"].content_cache_seconds
+    seconds = entry.left(current_app.extensions["settings"].content_cache_seconds)
     try:
-        redis.client.set(name, value, ex=seconds)
+        if milliseconds := int(seconds * 1000):
+            redis.client.set(name, value, px=milliseconds)
     except RedisError:
         _count("unavailable")
 
@@ -136,6 +149,10 @@ def _tell() -> None:
     for collection in list(_untold):
         redis.client.set(_generation_key(collection), secrets.token_hex(8))
         _untold.discard(collection)
+
+
+def _lock_key(name: str) -> str:
+    return f"{name}:lock"
 
 
 def _generation_key(collection: str) -> str:

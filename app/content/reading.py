@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -53,7 +54,7 @@ def read_page(name: str, query: ContentPageQuery, ranges: Iterable[str]) -> Entr
         used: list[str] = []
         shown = [_show(collection, row, locales, used) for row in page["items"]]
         page["items"] = [item for item in shown if item]
-        return _entry(page, locales, used)
+        return _entry(page, locales, used, ends=db.session.scalar(_next_date(name)))
 
     return cache.fetch(name, key, load)
 
@@ -74,7 +75,7 @@ def read_document(name: str, document_id: str, ranges: Iterable[str]) -> Entry:
         shown = _show(collection, row, locales, used) if row else None
         if row is None or shown is None:
             raise NotFound("There is no such document.")
-        return _entry(shown, locales, used, f"{row.version}-")
+        return _entry(shown, locales, used, f"{row.version}-", row.published_until)
 
     return cache.fetch(name, ["document", document_id, locales], load)
 
@@ -93,6 +94,23 @@ def is_shown() -> ColumnElement[bool]:
 def published(name: str) -> Select[Document]:
     """Select the documents of a collection that are shown now."""
     return select(Document).where(Document.collection == name, is_shown())
+
+
+def _next_date(name: str) -> Select[datetime | None]:
+    """Select when a date of publication next changes what a collection shows."""
+    now = func.now()
+    begins, ends = Document.published_from > now, Document.published_until > now
+    return select(
+        func.least(
+            func.min(Document.published_from).filter(begins),
+            func.min(Document.published_until).filter(ends),
+        )
+    ).where(
+        Document.collection == name,
+        Document.published,
+        Document.deleted_at.is_(None),
+        or_(begins, ends),
+    )
 
 
 def page_statement(name: str, query: ContentPageQuery) -> Select[Document]:
@@ -157,10 +175,19 @@ def _show(
 
 
 def _entry(
-    answer: dict[str, Any], locales: tuple[str, ...], used: list[str], prefix: str = ""
+    answer: dict[str, Any],
+    locales: tuple[str, ...],
+    used: list[str],
+    prefix: str = "",
+    ends: datetime | None = None,
 ) -> Entry:
     body = orjson.dumps(answer, option=orjson.OPT_UTC_Z)
     # Of the body: another release may show the same version in another shape.
     digest = hashlib.sha256(body).hexdigest()[:20]
     languages = ", ".join(locale for locale in locales if locale in used)
-    return Entry(body.decode(), f"{prefix}{digest}", languages or locales[-1])
+    return Entry(
+        body.decode(),
+        f"{prefix}{digest}",
+        languages or locales[-1],
+        ends.timestamp() if ends else None,
+    )

@@ -38,9 +38,11 @@ def _ranges(query: ContentQuery) -> list[str]:
 def _answer(entry: Entry, query: ContentQuery) -> Response:
     response = Response(entry.body, content_type="application/json")
     response.set_etag(entry.etag)
-    seconds = current_app.extensions["settings"].content_max_age_seconds
+    wanted = current_app.extensions["settings"].content_max_age_seconds
+    left = int(entry.left(wanted + STALE_SECONDS))
+    seconds = min(wanted, left)
     response.headers["Cache-Control"] = (
-        f"public, max-age={seconds}, stale-while-revalidate={STALE_SECONDS}"
+        f"public, max-age={seconds}, stale-while-revalidate={min(STALE_SECONDS, left - seconds)}"
     )
     response.headers["Content-Language"] = entry.languages
     if query.locale is None:

@@ -29,6 +29,7 @@ from app.database.session import act_as
 from app.extensions import db
 from app.operations.health import CheckFailed, add_check
 from app.operations.metrics import CONTENT_FETCHES
+from app.outbound import Client, NoReply, Reply
 from app.settings import Settings
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -42,11 +43,13 @@ LEASE = timedelta(seconds=60)
 # A worker looks at the age of a collection at most this often.
 LOOK_SECONDS = 10.0
 STALE_REFRESHES = 3
+# Of one process at a time.
+FETCHES = 2
 
 Outcome = Literal["changed", "unchanged", "absent", "failed", "busy"]
 
 logger = structlog.get_logger(__name__)
-_pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="content")
+_pool = ThreadPoolExecutor(max_workers=FETCHES, thread_name_prefix="content")
 
 
 class UpstreamError(Exception):
@@ -60,17 +63,20 @@ class Upstream:
     url: str
     key: str | None = field(repr=False)
     refresh: timedelta
-    http: urllib3.PoolManager
+    http: Client
     next_look: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the upstream said: its status, its ETag, and the body of a 200."""
+class Claim:
+    """The right to fetch a collection until `lease`, and the ETag of what it has."""
 
-    status: int
+    lease: datetime
     etag: str | None
-    body: bytes
+
+
+class ClaimLost(Exception):
+    """The lease is over, or somebody else has it."""
 
 
 class ContentStale(CheckFailed):
@@ -85,8 +91,8 @@ def init_app(app: APIFlask, settings: Settings) -> None:
         url=settings.content_url.rstrip("/"),
         key=settings.content_key.get_secret_value() if settings.content_key else None,
         refresh=timedelta(seconds=settings.content_refresh_seconds),
-        http=urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), retries=False
+        http=Client(
+            "upstream", FETCHES, urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         ),
     )
     add_check(app, "content", _check_age)
@@ -134,18 +140,15 @@ def refresh(name: str, *, force: bool = False) -> Outcome:
     upstream: Upstream = current_app.extensions["content_upstream"]
     collection = find_collection(name)
     act_as(None, scope="content")
-    known = _claim(upstream, name, force)
-    if known is None:
+    claim = _claim(upstream, name, force)
+    if claim is None:
         return "busy"
     try:
-        outcome = _draw(upstream, collection, known.get("etag"))
-    except (UpstreamError, ContentFileError) as error:
+        outcome = _try(upstream, collection, claim)
+    except ClaimLost:
         db.session.rollback()
-        logger.warning("content not fetched", collection=name, error=str(error))
-        pause = min(LEASE, upstream.refresh)
-        _note(name, error=str(error)[:2000], next_fetch_at=datetime.now(UTC) + pause)
-        db.session.commit()
-        outcome = "failed"
+        logger.warning("content fetched too late", collection=name)
+        return "busy"
     CONTENT_FETCHES.labels(name, outcome).inc()
     return outcome
 
@@ -169,7 +172,7 @@ def _wait_a_little(begun: "Future[None]") -> None:
         begun.result(FIRST_SECONDS)
 
 
-def _claim(upstream: Upstream, name: str, force: bool) -> dict[str, Any] | None:
+def _claim(upstream: Upstream, name: str, force: bool) -> Claim | None:
     """Take the right to fetch; None when another has it or the content is fresh."""
     lease = func.now() + LEASE
     statement = (
@@ -180,17 +183,29 @@ def _claim(upstream: Upstream, name: str, force: bool) -> dict[str, Any] | None:
             set_={"next_fetch_at": lease},
             where=or_(Source.next_fetch_at <= func.now(), true() if force else false()),
         )
-        .returning(Source.url, Source.etag)
+        .returning(Source.url, Source.etag, Source.next_fetch_at)
     )
     row = db.session.execute(statement).one_or_none()
     db.session.commit()
     if row is None:
         return None
-    return {"etag": row.etag} if row.url == upstream.url else {}
+    return Claim(row.next_fetch_at, row.etag if row.url == upstream.url else None)
 
 
-def _draw(upstream: Upstream, collection: ContentCollection, etag: str | None) -> Outcome:
-    answer = _get(upstream, collection.name, etag)
+def _try(upstream: Upstream, collection: ContentCollection, claim: Claim) -> Outcome:
+    try:
+        return _draw(upstream, collection, claim)
+    except (UpstreamError, ContentFileError) as error:
+        db.session.rollback()
+        logger.warning("content not fetched", collection=collection.name, error=str(error))
+        next_fetch_at = datetime.now(UTC) + min(LEASE, upstream.refresh)
+        _note(collection.name, claim, error=str(error)[:2000], next_fetch_at=next_fetch_at)
+        db.session.commit()
+        return "failed"
+
+
+def _draw(upstream: Upstream, collection: ContentCollection, claim: Claim) -> Outcome:
+    answer = _get(upstream, collection.name, claim.etag)
     outcome: Outcome = "unchanged"
     if answer.status == 200:
         documents = parse_collection(collection, answer.body)
@@ -199,13 +214,14 @@ def _draw(upstream: Upstream, collection: ContentCollection, etag: str | None) -
         outcome = "absent"
         if _has_documents(collection):
             raise UpstreamError("answered 404 for a collection that it had")
-    elif answer.status != 304 or etag is None:
+    elif answer.status != 304 or claim.etag is None:
         raise UpstreamError(f"answered {answer.status}")
     now = datetime.now(UTC)
     _note(
         collection.name,
+        claim,
         url=upstream.url,
-        etag=etag if answer.status == 304 else answer.etag,
+        etag=claim.etag if answer.status == 304 else answer.headers.get("ETag"),
         fetched_at=now,
         next_fetch_at=now + upstream.refresh,
         error=None,
@@ -235,48 +251,38 @@ def _has_documents(collection: ContentCollection) -> bool:
     return db.session.scalar(statement.limit(1)) is not None
 
 
-def _note(name: str, **values: Any) -> None:
-    source = db.session.get_one(Source, name, populate_existing=True)
+def _note(name: str, claim: Claim, **values: Any) -> None:
+    """Note what came of a fetch; after its lease that is left to the next one."""
+    statement = select(Source).where(
+        Source.collection == name,
+        Source.next_fetch_at == claim.lease,
+        Source.next_fetch_at > func.clock_timestamp(),
+    )
+    source = db.session.scalar(
+        statement.with_for_update(), execution_options={"populate_existing": True}
+    )
+    if source is None:
+        raise ClaimLost
     for key, value in values.items():
         setattr(source, key, value)
 
 
-def _get(upstream: Upstream, name: str, etag: str | None) -> Answer:
+def _get(upstream: Upstream, name: str, etag: str | None) -> Reply:
     headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
     if upstream.key:
         headers["Authorization"] = f"Bearer {upstream.key}"
     if etag:
         headers["If-None-Match"] = etag
-    deadline = time.monotonic() + TOTAL_SECONDS
     try:
-        # A redirect is refused: it would carry the key elsewhere.
-        response = upstream.http.request(
+        return upstream.http.fetch(
             "GET",
             f"{upstream.url}/{name}.json",
+            seconds=TOTAL_SECONDS,
+            max_bytes=MAX_BYTES,
             headers=headers,
-            redirect=False,
-            preload_content=False,
         )
-        try:
-            body = _read(response, deadline) if response.status == 200 else b""
-        finally:
-            # What was not read would be taken for the next answer.
-            response.close()
-    except urllib3.exceptions.HTTPError as error:
-        raise UpstreamError(f"did not answer: {type(error).__name__}") from error
-    return Answer(response.status, response.headers.get("ETag"), body)
-
-
-def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    body = bytearray()
-    # What has arrived, not a full buffer: a trickle would hold a full read for ever.
-    while part := response.read1(65_536):
-        body += part
-        if len(body) > MAX_BYTES:
-            raise UpstreamError(f"answered more than {MAX_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise UpstreamError(f"took longer than {TOTAL_SECONDS:.0f} s")
-    return bytes(body)
+    except NoReply as error:
+        raise UpstreamError(str(error)) from error
 
 
 def _check_age() -> float | None:

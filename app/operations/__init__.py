@@ -26,6 +26,6 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     bodies.init_app(app)
     flags.init_app(app, settings)
     limits.init_app(app, settings)
-    app.register_blueprint(health.blueprint)
+    health.init_app(app)
     app.register_blueprint(metrics.blueprint)
     app.register_blueprint(flags.blueprint)

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any, Literal
 
 import structlog
-from apiflask import APIBlueprint
+from apiflask import APIBlueprint, APIFlask
 from flask import Flask, Response, current_app
 from pydantic import Field
 from sqlalchemy import text
@@ -30,7 +31,6 @@ _UNHEALTHY: dict[int | str, dict[str, Any]] = {
     }
 }
 _started = time.monotonic()
-_pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="health")
 
 
 class CheckOutput(Output):
@@ -80,10 +80,9 @@ def health() -> Response | HealthOutput:
     storage all but the files.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    known = _CHECKS | app.extensions.get("health_checks", {})
-    begun = {name: _pool.submit(_run, app, check) for name, check in known.items()}
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    checks = {name: _result(name, future, deadline) for name, future in begun.items()}
+    runners: dict[str, _Runner] = app.extensions["health_checks"]
+    begun = {name: runner.begin(app) for name, runner in runners.items()}
+    checks = {name: _result(name, future, deadline) for name, (future, deadline) in begun.items()}
     down = {name for name, check in checks.items() if check.status == "down"}
     output = HealthOutput(
         status="unhealthy" if down & REQUIRED else "healthy",
@@ -111,26 +110,49 @@ def _check_storage() -> None:
 
 
 Check = Callable[[], float | None]
-_CHECKS: dict[str, Check] = {
-    "database": _check_database,
-    "cache": _check_cache,
-    "storage": _check_storage,
-}
+
+
+def init_app(app: APIFlask) -> None:
+    """Serve the health of the process and of what every product needs."""
+    app.register_blueprint(blueprint)
+    add_check(app, "database", _check_database)
+    add_check(app, "cache", _check_cache)
+    add_check(app, "storage", _check_storage)
 
 
 def add_check(app: Flask, name: str, check: Check) -> None:
-    """Show one more dependency, which is not required.
+    """Show one more dependency; only those of REQUIRED make the process unhealthy.
 
     Args:
         app: the application that has it.
         name: its key in `checks`.
-        check: raises when it is down; may return the age, in seconds, of what it gives.
+        check: raises when it is down; may return the age, in seconds, of what it gives. It runs
+            once at a time.
     """
-    app.extensions.setdefault("health_checks", {})[name] = check
+    app.extensions.setdefault("health_checks", {})[name] = _Runner(name, check)
 
 
 # Milliseconds, and the age that the check told.
 Passed = tuple[float, float | None]
+
+
+class _Runner:
+    """Runs a check in a thread of its own, so that one that hangs holds up no other."""
+
+    def __init__(self, name: str, check: Check) -> None:
+        self._check = check
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"health-{name}")
+        self._lock = Lock()
+        self._running: Future[Passed] | None = None
+        self._deadline = 0.0
+
+    def begin(self, app: Flask) -> "tuple[Future[Passed], float]":
+        """Run it, unless it still runs; returns the run, and until when to wait for it."""
+        with self._lock:
+            if self._running is None or self._running.done():
+                self._running = self._pool.submit(_run, app, self._check)
+                self._deadline = time.monotonic() + TIMEOUT_SECONDS
+            return self._running, self._deadline
 
 
 def _run(app: Flask, check: Check) -> Passed:

@@ -1,5 +1,6 @@
 """A real HTTP server in a thread that answers as a test tells it."""
 
+import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,6 +44,26 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+
+def trickle(handler: BaseHTTPRequestHandler, gone: threading.Event) -> None:
+    """Send a header without end, byte by byte, until the other side is gone, which sets `gone`."""
+    handler.connection.settimeout(0.02)
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    handler.close_connection = True
+    try:
+        while not _has_ended(handler.connection):
+            handler.wfile.write(b"x")
+    except ConnectionError:
+        pass
+    gone.set()
+
+
+def _has_ended(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
 
 
 def send(handler: BaseHTTPRequestHandler, status: int, body: bytes = b"", **headers: str) -> None:

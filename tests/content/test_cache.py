@@ -177,6 +177,27 @@ def test_who_finds_nothing_lets_the_next_one_look(anyone, put, lookups, monkeypa
     assert (lookups("miss"), lookups("waited")) == (2, 0)
 
 
+def test_who_waits_for_nothing_is_told_so_at_once(
+    anyone, servers, at_once, cache, lookups, monkeypatch
+):
+    anyone.get(PUBLIC)
+    monkeypatch.setattr(caching, "WAIT_SECONDS", 3 * GIVE_UP_SECONDS)
+    monkeypatch.setattr(caching, "LOCK_SECONDS", 6 * GIVE_UP_SECONDS)
+    polls = cache.info("commandstats")["cmdstat_mget"]["calls"]
+    with connect(servers.superuser_url) as holder:
+        holder.execute("LOCK TABLE content_documents IN ACCESS EXCLUSIVE MODE")
+        threads, answers = at_once(4)
+        # Each has looked once and the three that wait have looked again.
+        wait_until(lambda: cache.info("commandstats")["cmdstat_mget"]["calls"] - polls > 12)
+        assert waiting_statements(servers.superuser_url) == 1
+        holder.rollback()
+    for thread in threads:
+        thread.join(GIVE_UP_SECONDS)
+
+    assert [answer.status_code for answer in answers] == [404] * 4
+    assert lookups("waited") == 0
+
+
 def test_a_lock_that_ran_out_is_no_fault(anyone, put, cache, monkeypatch):
     put("soup")
     monkeypatch.setattr(caching, "_store", lambda *_: cache.flushdb())

@@ -70,6 +70,23 @@ def test_a_write_that_changes_nothing_is_not_told(write, edges, purges):
     assert len(edges[0].requests) == 1
 
 
+@pytest.mark.parametrize("kind", ["answers 503", "drops the connection"])
+def test_an_edge_that_just_starts_again_is_told_once_more(write, edges, purges, kind):
+    def stumble(handler):
+        if len(edges[0].requests) == 3:
+            send(handler, 204)
+        elif kind == "answers 503":
+            send(handler, 503, Retry_After="100")
+        else:
+            handler.close_connection = True
+
+    edges[0].answer = stumble
+    write(edges[0].url)
+
+    wait_until(lambda: purges("ok") == 1)
+    assert (purges("failed"), len(edges[0].requests)) == (0, 3)
+
+
 def test_an_edge_that_is_down_or_refuses_holds_nothing_up(write, edges, purges):
     edges[0].answer = lambda handler: send(handler, 405)
     gone = Answering()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from tests.content.conftest import ADMIN, PUBLIC, recipe
+from tests.content.conftest import ADMIN, PUBLIC, recipe, wait_until
 
 DAY = timedelta(days=1)
 
@@ -48,6 +48,47 @@ def test_caches_may_keep_it(kitchen, put):
         headers = client.get(path).headers
         assert headers["Cache-Control"] == "public, max-age=7, stale-while-revalidate=600"
         assert not headers["ETag"].startswith("W/")
+
+
+def lives(client, path: str) -> list[int]:
+    """The max-age and the stale-while-revalidate of an answer."""
+    answer = client.get(path)
+    assert answer.status_code == 200
+    public, *parts = answer.headers["Cache-Control"].split(", ")
+    assert public == "public"
+    assert [part.partition("=")[0] for part in parts] == ["max-age", "stale-while-revalidate"]
+    return [int(part.partition("=")[2]) for part in parts]
+
+
+def test_no_cache_keeps_an_answer_past_a_date_of_publication(kitchen, put, cache):
+    put("soup", published_until=(datetime.now(UTC) + timedelta(seconds=200)).isoformat())
+    put("stew", published_from=(datetime.now(UTC) + timedelta(seconds=100)).isoformat())
+    put("bread", published_from=(datetime.now(UTC) - DAY).isoformat())
+    put("cake", published_until=(datetime.now(UTC) - DAY).isoformat())
+    client = kitchen(content_max_age_seconds=60, content_cache_seconds=300).test_client()
+
+    for path, longest in ((f"{PUBLIC}/soup", 200), (PUBLIC, 100)):
+        cache.flushdb()
+        # Read, and then from the cache.
+        for _ in range(2):
+            fresh, stale = lives(client, path)
+            assert fresh == 60
+            assert longest - 30 < fresh + stale <= longest
+        keys = [key for key in cache.scan_iter("content:*") if b"generation" not in key]
+        assert 0 < cache.ttl(keys[0]) <= longest
+    assert lives(client, f"{PUBLIC}/bread") == [60, 600]
+    far = kitchen(content_max_age_seconds=300).test_client()
+    assert (lives(far, PUBLIC)[0] <= 100, lives(far, PUBLIC)[1]) == (True, 0)
+
+
+def test_a_date_of_publication_takes_effect_at_once(anyone, put):
+    put("soup", published_until=(datetime.now(UTC) + timedelta(seconds=2)).isoformat())
+    put("stew", published_from=(datetime.now(UTC) + timedelta(seconds=2)).isoformat())
+    assert anyone.get(f"{PUBLIC}/soup").status_code == 200
+    assert ids(anyone) == ["soup"]
+
+    wait_until(lambda: ids(anyone) == ["stew"])
+    wait_until(lambda: anyone.get(f"{PUBLIC}/soup").status_code == 404)
 
 
 @pytest.mark.parametrize("path", [PUBLIC, f"{PUBLIC}/soup"])

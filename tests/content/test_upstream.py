@@ -4,15 +4,15 @@ import gzip
 import json
 import threading
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from app.content import upstream as drawing
-from tests.content.conftest import ADMIN, PUBLIC, recipe, wait_until
-from tests.content.server import Answering, send
+from tests.content.conftest import ADMIN, GIVE_UP_SECONDS, PUBLIC, recipe, wait_until
+from tests.content.server import Answering, send, trickle
 
 KEY = "upstream-key-0123456789"
 
@@ -276,11 +276,11 @@ def test_it_recovers(far, refresh, serve, broken):
     assert content_health(far())["status"] == "up"
 
 
-def test_a_trickle_is_cut_off(refresh, server, monkeypatch):
+def test_a_trickling_body_is_cut_off(refresh, server, monkeypatch):
     monkeypatch.setattr(drawing, "TOTAL_SECONDS", 0.3)
     ended = threading.Event()
 
-    def trickle(handler: BaseHTTPRequestHandler) -> None:
+    def dribble(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", "100000")
         handler.end_headers()
@@ -290,10 +290,43 @@ def test_a_trickle_is_cut_off(refresh, server, monkeypatch):
         except OSError:
             pass
 
-    server.answer = trickle
+    server.answer = dribble
 
     assert "took longer than" in refresh()
     ended.set()
+
+
+def test_a_trickling_header_is_cut_off(refresh, server, monkeypatch):
+    monkeypatch.setattr(drawing, "TOTAL_SECONDS", 0.3)
+    gone = threading.Event()
+    server.answer = lambda handler: trickle(handler, gone)
+
+    assert "took longer than 0.3 s" in refresh()
+    # Its thread is free again.
+    assert gone.wait(GIVE_UP_SECONDS)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("kind", ["ran out", "another has it"])
+def test_a_fetch_whose_lease_is_over_is_not_stored(
+    refresh, server, anyone, owner_connection, monkeypatch, kind, status
+):
+    document = {"id": "bread", **recipe("Old bread")}
+    body = json.dumps({"documents": [document]}).encode()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if kind == "another has it":
+            owner_connection.execute("UPDATE content_sources SET next_fetch_at = now() + '1 hour'")
+        send(handler, status, body)
+
+    server.answer = answer
+    if kind == "ran out":
+        monkeypatch.setattr(drawing, "LEASE", timedelta(seconds=-1))
+
+    assert refresh() == "recipes: busy"
+    assert titles(anyone) == []
+    found = owner_connection.execute("SELECT fetched_at, error FROM content_sources").fetchall()
+    assert found == [(None, None)]
 
 
 def test_silence_is_cut_off(refresh, server, far):

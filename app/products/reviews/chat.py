@@ -5,13 +5,13 @@ say, and the titles and public ids of the books to choose from. Nothing of its a
 what is not one of those ids is dropped.
 """
 
-import time
 from dataclasses import dataclass, field
 from typing import Annotated
 
 import orjson
-import urllib3
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.outbound import Client, NoReply, Reply, ReplyTooLarge
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 8.0
@@ -99,7 +99,7 @@ class Chat:
     url: str
     key: str | None = field(repr=False)
     model: str
-    http: urllib3.PoolManager
+    http: Client
 
     def choose(self, question: Question) -> list[Choice]:
         """Ask for books; takes TOTAL_SECONDS at most.
@@ -113,20 +113,18 @@ class Chat:
         return _parse(self._post(question.message()), question)
 
     def fault(self) -> str | None:
-        """Why it does not list its models; None when it does."""
+        """Why it does not list its models within HEALTH_SECONDS; None when it does."""
         try:
-            response = self.http.request(
+            reply = self.http.fetch(
                 "GET",
                 f"{self.url}/models",
+                seconds=HEALTH_SECONDS,
+                max_bytes=0,
                 headers=self._headers(),
-                redirect=False,
-                preload_content=False,
-                timeout=urllib3.Timeout(total=HEALTH_SECONDS),
             )
-            response.close()
-        except urllib3.exceptions.HTTPError as error:
-            return f"did not answer: {type(error).__name__}"
-        return None if response.status == 200 else f"answered {response.status}"
+        except NoReply as error:
+            return str(error)
+        return None if reply.status == 200 else f"answered {reply.status}"
 
     def _post(self, message: str) -> bytes:
         body = {
@@ -139,26 +137,22 @@ class Chat:
             ],
         }
         headers = {**self._headers(), "Content-Type": "application/json"}
-        deadline = time.monotonic() + TOTAL_SECONDS
         try:
-            # A redirect is refused: it would carry the key elsewhere.
-            response = self.http.request(
+            reply = self.http.fetch(
                 "POST",
                 f"{self.url}/chat/completions",
-                body=orjson.dumps(body),
+                seconds=TOTAL_SECONDS,
+                max_bytes=MAX_BYTES,
                 headers=headers,
-                redirect=False,
-                preload_content=False,
+                body=orjson.dumps(body),
             )
-            try:
-                if response.status != 200:
-                    raise _refusal(response)
-                return _read(response, deadline)
-            finally:
-                # What was not read would be taken for the next answer.
-                response.close()
-        except urllib3.exceptions.HTTPError as error:
-            raise ProviderError("failed", f"did not answer: {type(error).__name__}") from error
+        except ReplyTooLarge as error:
+            raise ProviderError("invalid", str(error)) from error
+        except NoReply as error:
+            raise ProviderError("failed", str(error)) from error
+        if reply.status != 200:
+            raise _refusal(reply)
+        return reply.body
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json"}
@@ -167,23 +161,11 @@ class Chat:
         return headers
 
 
-def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    body = bytearray()
-    # What has arrived, not a full buffer: a trickle would hold a full read for ever.
-    while part := response.read1(65_536):
-        body += part
-        if len(body) > MAX_BYTES:
-            raise ProviderError("invalid", f"answered more than {MAX_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise ProviderError("failed", f"took longer than {TOTAL_SECONDS:.0f} s")
-    return bytes(body)
-
-
-def _refusal(response: urllib3.BaseHTTPResponse) -> ProviderError:
-    text = f"answered {response.status}"
-    if response.status != 429:
+def _refusal(reply: Reply) -> ProviderError:
+    text = f"answered {reply.status}"
+    if reply.status != 429:
         return ProviderError("failed", text)
-    wanted = response.headers.get("Retry-After", "")
+    wanted = reply.headers.get("Retry-After", "")
     pause = float(wanted) if wanted.isascii() and wanted.isdigit() else DEFAULT_PAUSE_SECONDS
     return ProviderError("limited", text, min(pause, MAX_PAUSE_SECONDS))
 

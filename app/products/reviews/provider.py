@@ -3,18 +3,20 @@
 import hashlib
 import time
 from dataclasses import dataclass, field
-from threading import BoundedSemaphore, Lock
+from threading import BoundedSemaphore
 from typing import Any
 
 import orjson
 import structlog
 import urllib3
 from flask import Flask, current_app
+from pydantic import TypeAdapter, ValidationError
 from redis.exceptions import RedisError
 
 from app.extensions import redis
 from app.operations.health import add_check
 from app.operations.metrics import CACHE_REQUESTS
+from app.outbound import Client
 from app.products.reviews.breaker import Breaker
 from app.products.reviews.chat import (
     CONNECT_SECONDS,
@@ -25,7 +27,7 @@ from app.products.reviews.chat import (
     Question,
 )
 from app.products.reviews.metrics import PROVIDER_CALLS
-from app.settings import Settings
+from app.settings import Settings, version
 
 # Monitors ask often; the provider is asked at most this often, by each worker.
 HEALTH_AGE_SECONDS = 30.0
@@ -35,6 +37,10 @@ FAILURES = 3
 PAUSE_SECONDS = 30.0
 CACHE_SECONDS = 3600
 CACHE = "recommender"
+
+# Another release may keep answers in another shape.
+_RELEASE = version()
+_STORED = TypeAdapter(list[Choice])
 
 logger = structlog.get_logger(__name__)
 
@@ -46,7 +52,6 @@ class Provider:
     chat: Chat
     breaker: Breaker = field(default_factory=lambda: Breaker(FAILURES, PAUSE_SECONDS))
     calls: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(CALLS))
-    health_lock: Lock = field(default_factory=Lock)
     # When it was asked last, and what was wrong then.
     health: tuple[float, str | None] | None = None
 
@@ -65,10 +70,11 @@ def init_app(app: Flask, settings: Settings) -> None:
             url=settings.recommender_url.rstrip("/"),
             key=key.get_secret_value() if key else None,
             model=settings.recommender_model,
-            http=urllib3.PoolManager(
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-                retries=False,
-                maxsize=CALLS,
+            # One more, for the health check.
+            http=Client(
+                "recommender",
+                CALLS + 1,
+                urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
             ),
         )
     )
@@ -88,7 +94,7 @@ def ask(question: Question) -> list[Choice] | None:
     if provider is None:
         return None
     # The same for all who ask the same: it names nobody.
-    asked = [provider.chat.url, provider.chat.model, question.message()]
+    asked = [_RELEASE, provider.chat.url, provider.chat.model, question.message()]
     name = f"{CACHE}:{hashlib.sha256(orjson.dumps(asked)).hexdigest()[:32]}"
     stored = _load(name)
     if stored is not None:
@@ -104,7 +110,7 @@ def ask(question: Question) -> list[Choice] | None:
 
 
 def check() -> None:
-    """See whether the provider answers; for the health endpoint.
+    """See whether the provider answers; for the health endpoint, which asks once at a time.
 
     Raises:
         RecommenderDown: its circuit breaker is open, or it does not list its models.
@@ -112,11 +118,10 @@ def check() -> None:
     provider: Provider = current_app.extensions["recommender"]
     if provider.breaker.is_open:
         raise RecommenderDown("the last calls failed")
-    with provider.health_lock:
-        now = time.monotonic()
-        if provider.health is None or now - provider.health[0] > HEALTH_AGE_SECONDS:
-            provider.health = (now, provider.chat.fault())
-        fault = provider.health[1]
+    now = time.monotonic()
+    if provider.health is None or now - provider.health[0] > HEALTH_AGE_SECONDS:
+        provider.health = (now, provider.chat.fault())
+    fault = provider.health[1]
     if fault:
         raise RecommenderDown(fault)
 
@@ -144,8 +149,16 @@ def _load(name: str) -> list[Choice] | None:
     except RedisError:
         CACHE_REQUESTS.labels(CACHE, "unavailable").inc()
         return None
-    CACHE_REQUESTS.labels(CACHE, "hit" if stored else "miss").inc()
-    return [Choice.model_validate(item) for item in orjson.loads(stored)] if stored else None
+    choices = _parse(stored) if stored else None
+    CACHE_REQUESTS.labels(CACHE, "hit" if choices else "miss").inc()
+    return choices
+
+
+def _parse(stored: bytes) -> list[Choice] | None:
+    try:
+        return _STORED.validate_json(stored)
+    except ValidationError:
+        return None
 
 
 def _store(name: str, choices: list[Choice]) -> None:

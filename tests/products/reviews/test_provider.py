@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from app.extensions import redis
 from app.products.reviews import chat, provider
 from tests.conftest import Account
-from tests.content.server import Answering, send
+from tests.content.server import Answering, send, trickle
 from tests.products.reviews.conftest import rate
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -248,6 +248,21 @@ def test_a_trickle_is_not_waited_for(
     assert counted("failed") == 1
 
 
+def test_a_trickling_header_is_not_waited_for(
+    ask: Callable[..., Any],
+    server: Answering,
+    monkeypatch: pytest.MonkeyPatch,
+    counted: Callable[[str], float],
+) -> None:
+    monkeypatch.setattr(chat, "TOTAL_SECONDS", 0.3)
+    gone = threading.Event()
+    server.answer = lambda handler: trickle(handler, gone)
+    assert ask()["engine"] == "embedded"
+    assert counted("failed") == 1
+    # Its thread is free again.
+    assert gone.wait(10)
+
+
 def test_a_provider_that_is_not_there_is_a_failure(
     ask: Callable[..., Any], server: Answering, counted: Callable[[str], float]
 ) -> None:
@@ -328,6 +343,26 @@ def test_few_wait_for_it_at_a_time(
         assert {done.result()["engine"] for done in waiting} == {"provider"}
 
 
+def test_another_release_keeps_its_own_answers(
+    ask: Callable[..., Any], server: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask()
+    monkeypatch.setattr(provider, "_RELEASE", "another")
+    assert ask()["engine"] == "provider"
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("stored", [b'[{"id": 1}]', b'{"id": "faust"}', b"no JSON"])
+def test_a_kept_answer_that_cannot_be_read_is_asked_for_again(
+    ask: Callable[..., Any], server: Answering, stored: bytes
+) -> None:
+    ask()
+    (name,) = redis.client.scan_iter(f"{provider.CACHE}:*")
+    redis.client.set(name, stored)
+    assert ask()["engine"] == "provider"
+    assert len(server.requests) == 2
+
+
 def test_without_redis_it_is_asked_each_time(
     ask: Callable[..., Any], server: Answering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -363,6 +398,16 @@ def test_health_tells_that_nobody_answers(shop: APIFlask, server: Answering) -> 
     server.stop()
     found = health(shop)["recommender"]
     assert (found["status"], found["error"]) == ("down", "RecommenderDown")
+
+
+def test_health_does_not_wait_for_a_trickling_header(
+    shop: APIFlask, server: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat, "HEALTH_SECONDS", 0.3)
+    gone = threading.Event()
+    server.answer = lambda handler: trickle(handler, gone)
+    assert health(shop)["recommender"]["error"] == "RecommenderDown"
+    assert gone.wait(10)
 
 
 def test_health_tells_of_an_open_breaker(shop: APIFlask, server: Answering) -> None:
