@@ -188,6 +188,15 @@ def test_a_faulty_row_is_named_and_nothing_is_stored(rxdb, document, field):
     assert rxdb.documents() == {}
 
 
+@pytest.mark.parametrize("parent", ["\0", "a b", "", 3])
+def test_the_id_of_a_parent_is_checked_before_it_is_looked_up(rxdb, parent):
+    answer = rxdb.push("progress", ({**day("2026-01-05"), "habit_id": parent}, None))
+
+    assert problem(answer) == (422, "invalid-input")
+    (error,) = answer.get_json()["errors"]
+    assert error["field"] == "0.newDocumentState.habit_id"
+
+
 def test_the_id_of_a_day_follows_from_it(rxdb):
     rxdb.store("habits", (habit(), None))
 
