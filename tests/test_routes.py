@@ -236,3 +236,28 @@ def test_another_method_is_told_what_is_allowed(client, routes):
 )
 def test_an_unknown_path_is_a_problem(client, path):
     assert_problem(client.get(path), 404)
+
+
+def test_a_patch_takes_null_only_where_the_document_says_so(register_admin, client, api_routes):
+    account = register_admin()
+    document = client.get("/openapi.json").get_json()
+    can_be_empty = set()
+    for route in api_routes:
+        if route.method != "PATCH":
+            continue
+        operation = document["paths"][route.documented_path]["patch"]
+        reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        schema = document["components"]["schemas"][reference.rpartition("/")[2]]
+        assert "required" not in schema
+        for name, field in schema["properties"].items():
+            assert "default" not in field, (route, name)
+            answer = account.client.patch(route.path, json={name: None}, headers=account.headers)
+            if {"type": "null"} in field.get("anyOf", []):
+                assert "must not be null" not in answer.text, (route, name)
+                can_be_empty.add(name)
+            else:
+                assert_problem(answer, 422, (route, name))
+                fault = {"field": name, "detail": "must not be null"}
+                assert answer.get_json()["errors"] == [fault], (route, name)
+
+    assert can_be_empty == {"portrait_id", "time_zone", "times_per_week", "weekdays"}

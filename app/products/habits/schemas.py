@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from app.pages import PageQuery
-from app.schemas import Body, Day, Input, Output, RowId
+from app.schemas import Body, Day, Input, Output, Patch, RowId
 
 MAX_RANGE_DAYS = 731
 
@@ -51,8 +51,10 @@ class HabitInput(HabitFields):
     id: RowId | None = Field(None, description="Made here when missing.")
 
 
-class HabitPatch(Body):
-    """The fields to change; null leaves a field as it is."""
+class HabitPatch(Patch):
+    """The fields to change; a new schedule takes the fields of the old one away."""
+
+    can_be_empty = frozenset({"weekdays", "times_per_week"})
 
     name: Name | None = None
     description: LongText | None = None

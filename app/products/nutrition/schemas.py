@@ -9,7 +9,7 @@ from app.content.schemas import ContentQuery, Slug
 from app.pages import PageQuery
 from app.products.nutrition.content import Allergen, Currency
 from app.products.nutrition.targets import Activity, Goal, Sex, Sport, bmi_of
-from app.schemas import Body, Day, Output, RowId
+from app.schemas import Body, Day, Output, Patch, RowId
 
 MIN_AGE, MAX_AGE = 18, 100
 # Below and above, a number is more likely mistyped than true.
@@ -150,8 +150,8 @@ class PlanInput(PlanFields):
     id: RowId | None = Field(None, description="Made here when missing.")
 
 
-class PlanPatch(Body):
-    """The fields to change; null leaves a field as it is."""
+class PlanPatch(Patch):
+    """The fields to change."""
 
     name: Name | None = None
     note: LongText | None = None
@@ -187,8 +187,8 @@ class PlannedMealInput(PlannedMealFields):
     id: RowId | None = Field(None, description="Made here when missing.")
 
 
-class PlannedMealPatch(Body):
-    """The fields to change; null leaves a field as it is."""
+class PlannedMealPatch(Patch):
+    """The fields to change."""
 
     day: PlanDay | None = None
     slot: Slot | None = None

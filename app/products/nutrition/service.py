@@ -144,7 +144,7 @@ def update_plan(user_id: UUID, plan_id: str, data: PlanPatch) -> MealPlan:
     lock_feed(user_id)
     plan = get_plan(user_id, plan_id)
     require_match(plan, PlanOutput)
-    owned.assign(plan, data.model_dump(exclude_none=True))
+    owned.assign(plan, data.given())
     db.session.commit()
     return plan
 
@@ -190,9 +190,7 @@ def require_room(user_id: UUID, plan_ids: Collection[str], more: int = 0) -> Non
     )
     plan_id = db.session.scalar(crowded)
     if plan_id is not None:
-        raise PlanFull(
-            f"A plan has {MAX_MEALS} meals at most; {plan_id} is full.", limit=MAX_MEALS
-        )
+        raise PlanFull(f"A plan has {MAX_MEALS} meals at most; {plan_id} is full.", limit=MAX_MEALS)
 
 
 def list_meals(user_id: UUID, plan_id: str, query: PlannedMealsQuery) -> dict[str, Any]:
@@ -264,7 +262,7 @@ def update_meal(user_id: UUID, plan_id: str, row_id: str, data: PlannedMealPatch
     meal = get_meal(user_id, plan_id, row_id)
     require_match(meal, PlannedMealOutput)
     _require_content(data.meal_id, data.changes or {})
-    owned.assign(meal, data.model_dump(exclude_none=True))
+    owned.assign(meal, data.given())
     db.session.commit()
     return meal
 
@@ -304,9 +302,6 @@ def _require_content(meal_id: str | None, changes: Collection[str]) -> None:
     unknown = set(changes) - catalog.find_ingredients(changes).keys()
     if unknown:
         raise Unprocessable(f"changes.{min(unknown)}", "there is no such ingredient")
-
-
-
 
 
 def _cursor_day(value: str) -> int:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from app.accounts.schemas import TimeZone
 from app.pages import PageQuery
 from app.products.timers.encoding import Base64, Base64Output
-from app.schemas import Body, Moment, Output, RowId
+from app.schemas import Body, Moment, Output, Patch, RowId
 
 FIRST_MOMENT, LAST_MOMENT = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 MAX_KEYS = 100
@@ -51,8 +51,10 @@ class TimerInput(TimerFields):
     id: RowId = Field(description="Made by the client: the encryption is bound to it.")
 
 
-class TimerPatch(Body):
-    """The fields to change; null leaves a field as it is."""
+class TimerPatch(Patch):
+    """The fields to change; null takes the time zone away."""
+
+    can_be_empty = frozenset({"time_zone"})
 
     due_at: DueMoment | None = None
     time_zone: TimeZone | None = None
