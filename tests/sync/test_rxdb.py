@@ -171,9 +171,9 @@ def test_a_changed_schedule_changes_the_streaks(rxdb):
     [
         (habit(name=""), "1.newDocumentState.name"),
         (habit(active=1), "1.newDocumentState.active"),
-        (habit(schedule="weekly"), "1.newDocumentState"),
+        (habit(schedule="weekly"), "1.newDocumentState.times_per_week"),
         (habit(unknown=1), "1.newDocumentState.unknown"),
-        (habit(name="a\0b"), "1.newDocumentState"),
+        (habit(name="a\0b"), "1.newDocumentState.name"),
         (habit("no id"), "1.newDocumentState.id"),
         (habit("first"), "1.newDocumentState.id"),
         (habit(_deleted=None), "1.newDocumentState._deleted"),
