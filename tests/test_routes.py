@@ -238,6 +238,34 @@ def test_an_unknown_path_is_a_problem(client, path):
     assert_problem(client.get(path), 404)
 
 
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/v1/habits/h1/progress/2026-13-40", "2026-13-40 is no day such as 2026-05-31."),
+        ("/v1/habits/h1/progress/20260101", "20260101 is no day such as 2026-05-31."),
+        ("/v1/habits/h1/progress/1999-12-31", "1999-12-31 is no day of the years 2000 to 2100."),
+        ("/v1/habits/a b", "a b is no id: it has 1 to 64 letters and digits without accents, "),
+        ("/v1/habits/" + "a" * 200, "a" * 100 + "… is no id: "),
+        ("/v1/content/Habits", "Habits is no name of a collection such as habit_templates."),
+        ("/v1/content/habit_templates/Run", "Run is no id such as read-a-book: "),
+        ("/v1/admin/content/races/elf/versions/0", "0 is no number of a version."),
+    ],
+)
+def test_a_malformed_part_of_a_path_is_named(client, path, detail):
+    answer = client.get(path)
+
+    assert_problem(answer, 404)
+    assert answer.get_json()["detail"].startswith(detail)
+
+
+@pytest.mark.parametrize("device", ["nope", "7f3b7d1e52f44c438a3a111111111111"])
+def test_a_malformed_uuid_in_a_path_is_named(client, device):
+    answer = client.delete(f"/v1/accounts/devices/{device}")
+
+    assert_problem(answer, 404)
+    assert answer.get_json()["detail"].startswith(f"{device} is no UUID such as 7f3b7d1e-")
+
+
 def test_a_patch_takes_null_only_where_the_document_says_so(register_admin, client, api_routes):
     account = register_admin()
     document = client.get("/openapi.json").get_json()
