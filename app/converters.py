@@ -13,7 +13,6 @@ from flask import Flask
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
-
 MAX_SHOWN = 100
 
 
