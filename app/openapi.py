@@ -8,6 +8,7 @@ from typing import Any
 from apiflask import APIFlask
 from flask import Response, current_app, send_from_directory
 
+from app.accounts.claims import REFUSALS
 from app.extensions import limiter
 from app.openapi_components import merge_nested
 from app.operations.bodies import JSON, media_type_of
@@ -55,8 +56,9 @@ PROBLEM = {
             },
         },
         "reason": {
-            "enum": ["missing", "invalid", "ended"],
-            "description": "With 401: no token; one to refresh; a device logged out.",
+            "enum": list(REFUSALS),
+            "description": "With 401: no token; one to refresh; none of this API, so log in; a "
+            "device logged out.",
         },
         "current": {"type": "object", "description": "With 409 and 412: the row as it is now."},
     },
