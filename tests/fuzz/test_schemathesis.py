@@ -32,6 +32,7 @@ BEYOND_A_SCHEMA = re.compile(
             r"is required with the schedule `week(days|ly)`",
             r"goes only with the schedule `week(days|ly)`",
             r"must be after published_from",
+            r"names no store: [a-z0-9-]+",
             r"is required of an all-day timer",
             r"must be the begin of a day in the time_zone when all_day",
             r"is required in a new payload",
