@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
+from app.converters import MalformedSegment
 from app.problems import CONTENT_TYPE, problem_body
 
 INVALID = "The input is not valid."
@@ -180,7 +181,8 @@ def _from_werkzeug(error: HTTPException) -> Response:
     headers = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After", "Location")}
     if 300 <= status < 400:
         return Response(status=status, headers=headers)
-    detail = _DETAILS.get(status) or error.description or ""
+    told = None if isinstance(error, MalformedSegment) else _DETAILS.get(status)
+    detail = told or error.description or ""
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         detail = f"More than {detail}; wait for the seconds of Retry-After."
     elif status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and request.max_content_length:

@@ -1,11 +1,21 @@
 """Conditional requests (RFC 9110, section 13) on rows: the ETag is the revision."""
 
+import re
 from typing import Any, Protocol
 
-from flask import Response, has_request_context, make_response, request
+from flask import Flask, Response, has_request_context, make_response, request
 from pydantic import BaseModel
 
-from app.errors import PreconditionFailed
+from app.errors import PreconditionFailed, Problem
+
+HEADERS = ("If-Match", "If-None-Match")
+_TAG = '(W/)?"[!#-~]*"'
+# `*`, or entity tags in a list (RFC 9110, section 8.8.3); in JSON Schema too.
+CONDITION = rf"^(\*|{_TAG}( *, *{_TAG})*)$"
+
+
+class MalformedCondition(Problem):
+    """The header holds something else than entity tags; nothing could be compared with it."""
 
 
 class Revised(Protocol):
@@ -13,6 +23,19 @@ class Revised(Protocol):
 
     @property
     def rev(self) -> int: ...
+
+
+def init_app(app: Flask) -> None:
+    """Refuse conditions that are none with 400: unread, a write would go on without them."""
+
+    @app.before_request
+    def refuse_malformed() -> None:
+        for name in HEADERS:
+            value = request.headers.get(name)
+            if value is not None and not re.search(CONDITION, value.strip()):
+                raise MalformedCondition(
+                    f'{name}: {value} is no entity tag such as "7", in quotation marks.'
+                )
 
 
 def etag_of(row: Revised) -> str:

@@ -3,7 +3,7 @@
 from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, content, converters, errors, files, operations
+from app import cli, content, converters, errors, etags, files, operations
 from app.accounts.address_routes import addresses
 from app.accounts.routes import accounts
 from app.accounts.second_factor_routes import second_factor
@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     errors.init_app(app)
     converters.init_app(app)
     operations.init_app(app, settings)
+    etags.init_app(app)
     pool.init_app(app)
     commits.init_app(app, settings)
     for blueprint in (accounts, addresses, second_factor, audit, analytics, events, sync):

@@ -8,6 +8,8 @@ from typing import Any
 from apiflask import APIFlask
 from flask import Response, current_app, send_from_directory
 
+from app.accounts.claims import REFUSALS
+from app.etags import CONDITION
 from app.extensions import limiter
 from app.openapi_components import merge_nested
 from app.operations.bodies import JSON, media_type_of
@@ -55,8 +57,9 @@ PROBLEM = {
             },
         },
         "reason": {
-            "enum": ["missing", "invalid", "ended"],
-            "description": "With 401: no token; one to refresh; a device logged out.",
+            "enum": list(REFUSALS),
+            "description": "With 401: no token; one to refresh; none of this API, so log in; a "
+            "device logged out.",
         },
         "current": {"type": "object", "description": "With 409 and 412: the row as it is now."},
     },
@@ -130,7 +133,12 @@ def _declare_conditions(operation: dict[str, Any]) -> None:
     headers = [name for status, name in CONDITIONS.items() if status in responses]
     for name in headers:
         operation.setdefault("parameters", []).append(
-            {"in": "header", "name": name, "schema": {"type": "string"}, "required": False}
+            {
+                "in": "header",
+                "name": name,
+                "schema": {"type": "string", "pattern": CONDITION},
+                "required": False,
+            }
         )
     for status in ("200", "201"):
         if headers and status in responses:
@@ -146,6 +154,8 @@ def _declare_problems(operation: dict[str, Any]) -> None:
     if "requestBody" in operation:
         operation["requestBody"]["required"] = True
         wanted |= set(WITH_BODY)
+    if any(status in responses for status in CONDITIONS):
+        wanted.add(400)
     if operation.get("parameters"):
         wanted |= {404, 422}
     if operation.get("security"):

@@ -236,3 +236,56 @@ def test_another_method_is_told_what_is_allowed(client, routes):
 )
 def test_an_unknown_path_is_a_problem(client, path):
     assert_problem(client.get(path), 404)
+
+
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/v1/habits/h1/progress/2026-13-40", "2026-13-40 is no day such as 2026-05-31."),
+        ("/v1/habits/h1/progress/20260101", "20260101 is no day such as 2026-05-31."),
+        ("/v1/habits/h1/progress/1999-12-31", "1999-12-31 is no day of the years 2000 to 2100."),
+        ("/v1/habits/a b", "a b is no id: it has 1 to 64 letters and digits without accents, "),
+        ("/v1/habits/" + "a" * 200, "a" * 100 + "… is no id: "),
+        ("/v1/content/Habits", "Habits is no name of a collection such as habit_templates."),
+        ("/v1/content/habit_templates/Run", "Run is no id such as read-a-book: "),
+        ("/v1/admin/content/races/elf/versions/0", "0 is no number of a version."),
+    ],
+)
+def test_a_malformed_part_of_a_path_is_named(client, path, detail):
+    answer = client.get(path)
+
+    assert_problem(answer, 404)
+    assert answer.get_json()["detail"].startswith(detail)
+
+
+@pytest.mark.parametrize("device", ["nope", "7f3b7d1e52f44c438a3a111111111111"])
+def test_a_malformed_uuid_in_a_path_is_named(client, device):
+    answer = client.delete(f"/v1/accounts/devices/{device}")
+
+    assert_problem(answer, 404)
+    assert answer.get_json()["detail"].startswith(f"{device} is no UUID such as 7f3b7d1e-")
+
+
+def test_a_patch_takes_null_only_where_the_document_says_so(register_admin, client, api_routes):
+    account = register_admin()
+    document = client.get("/openapi.json").get_json()
+    can_be_empty = set()
+    for route in api_routes:
+        if route.method != "PATCH":
+            continue
+        operation = document["paths"][route.documented_path]["patch"]
+        reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        schema = document["components"]["schemas"][reference.rpartition("/")[2]]
+        assert "required" not in schema
+        for name, field in schema["properties"].items():
+            assert "default" not in field, (route, name)
+            answer = account.client.patch(route.path, json={name: None}, headers=account.headers)
+            if {"type": "null"} in field.get("anyOf", []):
+                assert "must not be null" not in answer.text, (route, name)
+                can_be_empty.add(name)
+            else:
+                assert_problem(answer, 422, (route, name))
+                fault = {"field": name, "detail": "must not be null"}
+                assert answer.get_json()["errors"] == [fault], (route, name)
+
+    assert can_be_empty == {"portrait_id", "time_zone", "times_per_week", "weekdays"}

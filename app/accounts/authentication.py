@@ -7,8 +7,9 @@ from apiflask import HTTPTokenAuth
 from flask import Response, g, request
 from sqlalchemy import select
 
+from app.accounts.claims import REFUSALS
 from app.accounts.models import User
-from app.accounts.tokens import bearer_claims
+from app.accounts.tokens import bearer_claims, bearer_is_expired
 from app.audit.recording import record
 from app.database.session import act_as
 from app.errors import AccountDeleting, Forbidden, Unauthorized
@@ -87,9 +88,9 @@ def _refuse(status: int) -> Response:
         db.session.commit()
         raise Forbidden("Your role does not allow this.")
     if "device_id" in g:
-        raise Unauthorized("This device is logged out; log in again.", reason="ended")
-    if request.authorization:
-        raise Unauthorized(
-            "The access token is not valid, or not any more; refresh it.", reason="invalid"
-        )
-    raise Unauthorized("Send an access token: `Authorization: Bearer <token>`.", reason="missing")
+        reason = "ended"
+    elif bearer_is_expired():
+        reason = "expired"
+    else:
+        reason = "invalid" if request.headers.get("Authorization") else "missing"
+    raise Unauthorized(REFUSALS[reason], reason=reason)

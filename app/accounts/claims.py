@@ -1,9 +1,22 @@
 """What a valid access token says; shared with the process of live updates."""
 
+import time
 from typing import Any
 from uuid import UUID
 
 import jwt
+
+# Why a request is refused with 401, and what mends it, by the word that clients compare.
+REFUSALS = {
+    "missing": "Send an access token: `Authorization: Bearer <token>`.",
+    "expired": "The access token has expired; refresh it.",
+    "invalid": "This is no access token of this API; log in.",
+    "ended": "This device is logged out; log in again.",
+}
+
+
+class ExpiredToken(Exception):
+    """The token was a valid one; its time is over."""
 
 
 def access_claims(token: str, *, secret: str, issuer: str, audience: str) -> dict[str, Any] | None:
@@ -11,6 +24,9 @@ def access_claims(token: str, *, secret: str, issuer: str, audience: str) -> dic
 
     It must be signed with the secret, made for this issuer and audience, within its time, and name
     a user and a device.
+
+    Raises:
+        ExpiredToken: all is right but its time, which is over.
     """
     try:
         claims: dict[str, Any] = jwt.decode(
@@ -19,9 +35,15 @@ def access_claims(token: str, *, secret: str, issuer: str, audience: str) -> dic
             algorithms=["HS256"],
             issuer=issuer,
             audience=audience,
-            options={"require": ["exp", "sub", "sid"]},
+            # Last of all, below: another fault must not be taken for an end of its time.
+            options={"require": ["exp", "sub", "sid"], "verify_exp": False},
         )
         UUID(str(claims["sub"])), UUID(str(claims["sid"]))
-    except (jwt.PyJWTError, ValueError):
+        expires_at = int(claims["exp"])
+    except (jwt.PyJWTError, TypeError, ValueError, OverflowError):
         return None
-    return claims if claims.get("type") == "access" else None
+    if claims.get("type") != "access":
+        return None
+    if expires_at <= time.time():
+        raise ExpiredToken
+    return claims

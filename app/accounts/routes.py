@@ -14,7 +14,7 @@ from app.accounts.schemas import (
     DevicesOutput,
     LoginInput,
     PasswordInput,
-    ProfileInput,
+    ProfilePatch,
     RefreshInput,
     RegisterInput,
     SessionOutput,
@@ -116,9 +116,9 @@ def show_profile() -> UserOutput:
 
 @accounts.patch("/me")
 @accounts.auth_required(auth)
-@accounts.input(ProfileInput, arg_name="data")
+@accounts.input(ProfilePatch, arg_name="data")
 @accounts.output(UserOutput)
-def update_profile(data: ProfileInput) -> UserOutput:
+def update_profile(data: ProfilePatch) -> UserOutput:
     """Change your name, time zone or locale."""
     return service.update_profile(current_user(), data)
 

@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, EmailStr, Field, StringConstraints
 
-from app.schemas import Body, Output
+from app.schemas import Body, Output, Patch
 
 # Walks the folders of the time zone database.
 _zones = cache(available_timezones)
@@ -65,7 +65,7 @@ class RefreshInput(Body):
     refresh_token: Annotated[str, Field(max_length=200)]
 
 
-class ProfileInput(Body):
+class ProfilePatch(Patch):
     name: Name | None = None
     time_zone: TimeZone | None = None
     locale: Locale | None = None

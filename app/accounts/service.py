@@ -19,7 +19,7 @@ from app.accounts.passwords import (
 from app.accounts.schemas import (
     LoginInput,
     PasswordInput,
-    ProfileInput,
+    ProfilePatch,
     RegisterInput,
     SessionOutput,
     UserOutput,
@@ -132,9 +132,9 @@ def _log_in(data: LoginInput, user_agent: str) -> SessionOutput:
     return output
 
 
-def update_profile(user: User, data: ProfileInput) -> UserOutput:
+def update_profile(user: User, data: ProfilePatch) -> UserOutput:
     """Change what the input names of the user's profile."""
-    for field, value in data.model_dump(exclude_none=True).items():
+    for field, value in data.given().items():
         setattr(user, field, value)
     output = UserOutput.model_validate(user)
     db.session.commit()

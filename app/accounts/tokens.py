@@ -12,7 +12,7 @@ from uuid import UUID
 from flask import current_app, g, request
 from flask_jwt_extended import create_access_token
 
-from app.accounts.claims import access_claims
+from app.accounts.claims import ExpiredToken, access_claims
 
 SECRET_BYTES = 24
 MAC_CHARACTERS = 32
@@ -46,9 +46,21 @@ def bearer_claims() -> dict[str, Any] | None:
     """Claims of the request's access token, or None when it has no valid one; verified once."""
     if "bearer_claims" not in g:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        g.bearer_claims = _verified_claims(token.strip()) if scheme.lower() == "bearer" else None
+        g.bearer_claims, g.bearer_expired = None, False
+        if scheme.lower() == "bearer":
+            try:
+                g.bearer_claims = _verified_claims(token.strip())
+            except ExpiredToken:
+                g.bearer_expired = True
     claims: dict[str, Any] | None = g.bearer_claims
     return claims
+
+
+def bearer_is_expired() -> bool:
+    """Whether the request's access token was a valid one, and its time is over."""
+    bearer_claims()
+    expired: bool = g.bearer_expired
+    return expired
 
 
 def _verified_claims(token: str) -> dict[str, Any] | None:
@@ -68,7 +80,9 @@ def _verified_claims(token: str) -> dict[str, Any] | None:
             if len(_verified) >= MAX_REMEMBERED:
                 _verified.clear()
             _verified[digest] = claims
-    return claims if claims and claims["exp"] > time.time() else None
+    if claims is not None and claims["exp"] <= time.time():
+        raise ExpiredToken
+    return claims
 
 
 def new_refresh_token(device_id: UUID) -> RefreshToken:

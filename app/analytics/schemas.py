@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from app.schemas import Input, Output
+from app.schemas import Input, Output, refuse
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 12, 31)
 DEFAULT_DAYS = 28
@@ -25,7 +25,9 @@ class PeriodQuery(Input):
         """A period has 1 to 400 days."""
         first, last = self.days
         if not 0 <= (last - first).days < MAX_DAYS:
-            raise ValueError(f"end must be 0 to {MAX_DAYS - 1} days after start")
+            refuse(
+                {"end": f"must be 0 to {MAX_DAYS - 1} days after start; it is today if not given"}
+            )
         return self
 
     @property

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.pages import PageQuery
-from app.schemas import Body, Input, Moment, Output
+from app.schemas import Body, Input, Moment, Output, refuse
 
 MAX_IMPORT_DOCUMENTS = 500
 
@@ -67,7 +67,7 @@ class DocumentInput(Body):
         """What is published must be so for some time."""
         first, last = self.published_from, self.published_until
         if first and last and first >= last:
-            raise ValueError("published_until must be after published_from")
+            refuse({"published_until": "must be after published_from"})
         return self
 
 

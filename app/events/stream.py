@@ -17,7 +17,7 @@ from gevent.hub import get_hub
 from gevent.socket import wait_write
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
-from app.accounts.claims import access_claims
+from app.accounts.claims import REFUSALS, ExpiredToken, access_claims
 from app.events import metrics
 from app.events.hub import BYE, GONE, SLOW, Hub, Stream, TooManyStreams
 from app.events.subscriber import Subscriber
@@ -39,6 +39,14 @@ HEADERS = [*SECURITY.items(), ("Cache-Control", "no-store")]
 logger = structlog.get_logger(__name__)
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+
+
+class _Refused(Exception):
+    """The request brings no valid access token; `reason` is a word of REFUSALS."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class EventsApp:
@@ -87,11 +95,12 @@ class EventsApp:
             retry = {"Retry-After": str(settings.maintenance_retry_seconds)}
             detail = "The service is being maintained; try again."
             return request.problem(503, "unavailable", detail, retry)
-        claims = self._claims(request)
-        if claims is None:
+        try:
+            claims = self._claims(request)
+        except _Refused as refused:
             challenge = {"WWW-Authenticate": 'Bearer realm="fivebox"'}
-            detail = "Send a valid access token: `Authorization: Bearer <token>`."
-            return request.problem(401, "unauthorized", detail, challenge)
+            detail = REFUSALS[refused.reason]
+            return request.problem(401, "unauthorized", detail, challenge, reason=refused.reason)
         retry = {"Retry-After": str(RETRY_SECONDS)}
         if self._hub.is_full():
             return request.problem(503, "unavailable", "There are too many streams.", retry)
@@ -104,16 +113,26 @@ class EventsApp:
         request.start(200, "text/event-stream", {"X-Accel-Buffering": "no"})
         return self._frames(stream, request)
 
-    def _claims(self, request: "_Request") -> dict[str, Any] | None:
-        scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    def _claims(self, request: "_Request") -> dict[str, Any]:
+        header = request.environ.get("HTTP_AUTHORIZATION", "")
+        if not header:
+            raise _Refused("missing")
+        scheme, _, token = header.partition(" ")
         settings = self._settings
-        claims = scheme.lower() == "bearer" and access_claims(
-            token.strip(),
-            secret=settings.jwt_secret.get_secret_value(),
-            issuer=settings.public_url,
-            audience=settings.jwt_audience,
-        )
-        return claims if claims and not self._hub.is_revoked(claims["sid"]) else None
+        try:
+            claims = access_claims(
+                token.strip() if scheme.lower() == "bearer" else "",
+                secret=settings.jwt_secret.get_secret_value(),
+                issuer=settings.public_url,
+                audience=settings.jwt_audience,
+            )
+        except ExpiredToken:
+            raise _Refused("expired") from None
+        if claims is None:
+            raise _Refused("invalid")
+        if self._hub.is_revoked(claims["sid"]):
+            raise _Refused("ended")
+        return claims
 
     def _frames(self, stream: Stream, request: "_Request") -> Iterator[bytes]:
         socket = request.environ["gunicorn.socket"]
@@ -181,12 +200,17 @@ class _Request:
         return iter([body])
 
     def problem(
-        self, status: int, type_: str, detail: str, headers: dict[str, str] | None = None
+        self,
+        status: int,
+        type_: str,
+        detail: str,
+        headers: dict[str, str] | None = None,
+        **extra: str,
     ) -> Iterator[bytes]:
-        """An answer that is a problem."""
+        """An answer that is a problem; `extra` are further members of it."""
         metrics.REFUSED.labels(status).inc()
         self.log(status)
-        body = orjson.dumps(problem_body(status, type_, detail, self._id))
+        body = orjson.dumps(problem_body(status, type_, detail, self._id, **extra))
         return self.answer(status, body, CONTENT_TYPE, headers)
 
     def preflight(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ another type must not be parsed as JSON, which APIFlask would do. APIFlask also 
 """
 
 from collections.abc import Callable
+from json import JSONDecodeError
 from typing import Any, TypeVar
 
 from apiflask import APIFlask
@@ -14,6 +15,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 JSON = "application/json"
+MISSING = "Send a JSON object as the body."
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -29,12 +31,18 @@ class JsonRequest(Request):
         """
         body = super().get_json(*args, **options)
         if body is None:
-            raise BadRequest("The body must be a JSON object.")
+            raise BadRequest(MISSING)
         return body
 
-    def on_json_loading_failure(self, _error: ValueError | None) -> Any:
-        """Answer 400 in the terms of this API."""
-        raise BadRequest("The body is not valid JSON.")
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        """Answer 400 in the terms of this API: where the fault is, and what."""
+        if not isinstance(e, JSONDecodeError):
+            return super().on_json_loading_failed(e)
+        if not self.get_data().strip():
+            raise BadRequest(MISSING)
+        raise BadRequest(
+            f"The body is not valid JSON: line {e.lineno}, column {e.colno} ({e.msg})."
+        )
 
 
 def takes_body(media_type: str) -> Callable[[View], View]:

@@ -62,6 +62,17 @@ def check_id(collection: Collection, row_id: Any, place: str) -> str:
     return row_id
 
 
+def check_parent(parent_id: Any, place: str) -> str:
+    """Return the id of a row's parent; clients choose it, as `app.schemas.RowId`.
+
+    Raises:
+        Unprocessable: it is none.
+    """
+    if not isinstance(parent_id, str) or not _CHOSEN_ID.fullmatch(parent_id):
+        raise Unprocessable(place, f"must match ^{_CHOSEN_ID.pattern}$")
+    return parent_id
+
+
 def validate(collection: Collection, row_id: str, values: Mapping[str, Any], place: str) -> Body:
     """Check the client-owned values of a row by the rules of the product.
 

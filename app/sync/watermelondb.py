@@ -146,9 +146,9 @@ def _push(collection: Collection, user_id: UUID, changes: TableChanges, since: i
     wanted: dict[str, str | None] = {}
     for row_id, (place, values) in sent.items():
         parent_id = values.get(parent) if values else None
-        if parent_id is not None and not isinstance(parent_id, str):
-            raise Unprocessable(f"{place}.{parent}", "must be the id of a row")
-        wanted[row_id] = parent_id
+        wanted[row_id] = (
+            None if parent_id is None else store.check_parent(parent_id, f"{place}.{parent}")
+        )
     stored = store.read(collection, user_id, wanted)
     states: dict[str, Body | None] = {}
     for row_id, (place, values) in sent.items():

@@ -55,6 +55,52 @@ def test_a_token_with_one_wrong_claim_is_refused(claims, me, change):
     assert me({**claims, **change}) == 401
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"exp": datetime.now(UTC) - timedelta(seconds=1)}, "expired"),
+        ({"exp": datetime.now(UTC) - timedelta(days=1), "aud": "another-api"}, "invalid"),
+        ({"exp": datetime.now(UTC) - timedelta(days=1), "type": "refresh"}, "invalid"),
+        ({"exp": "soon"}, "invalid"),
+        ({"exp": [1]}, "invalid"),
+        ({"exp": 1e308}, "ended"),
+        ({"type": "refresh"}, "invalid"),
+        ({"sid": str(uuid4())}, "ended"),
+    ],
+)
+def test_a_client_is_told_what_to_do_about_its_token(claims, client, settings, change, reason):
+    key = settings.jwt_secret.get_secret_value()
+    token = jwt.encode({**claims, "sid": str(uuid4()), **change}, key, "HS256")
+
+    answer = client.get("/v1/accounts/me", headers={"Authorization": f"Bearer {token}"})
+
+    assert (answer.status_code, answer.get_json()["reason"]) == (401, reason)
+
+
+def test_a_token_that_served_expires(client, register, monkeypatch):
+    account = register()
+    assert client.get("/v1/accounts/me", headers=account.headers).status_code == 200
+    end = jwt.decode(account.tokens["access_token"], options={"verify_signature": False})["exp"]
+    monkeypatch.setattr("app.accounts.tokens.time.time", lambda: end)
+
+    answer = client.get("/v1/accounts/me", headers=account.headers)
+
+    assert answer.get_json()["reason"] == "expired"
+    assert "refresh" in answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({}, "missing"),
+        ({"Authorization": "Bearer x"}, "invalid"),
+        ({"Authorization": "Basic YTpi"}, "invalid"),
+    ],
+)
+def test_nonsense_is_not_to_be_refreshed(client, headers, reason):
+    assert client.get("/v1/accounts/me", headers=headers).get_json()["reason"] == reason
+
+
 @pytest.mark.parametrize("missing", ["iss", "aud", "sub", "sid", "exp"])
 def test_a_token_that_lacks_a_claim_is_refused(claims, me, missing):
     assert me({name: value for name, value in claims.items() if name != missing}) == 401

@@ -92,7 +92,7 @@ def test_what_is_gone_matches_no_version(call, put):
                 "published_from": "2026-01-02T00:00:00Z",
                 "published_until": "2026-01-02T00:00:00Z",
             },
-            "input",
+            "published_until",
         ),
     ],
 )

@@ -44,3 +44,29 @@ def test_the_largest_body_is_read_and_one_byte_more_is_not(make_app):
     assert_problem(send(client, largest), 422, "invalid-input")
     answer = send(client, largest + b" ")
     assert_problem(answer, 413, "content-too-large")
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (b"{", "line 1, column 2"),
+        (b"{'a': 1}", "line 1, column 2"),
+        (b'{\n  "a": nope}', "line 2, column 8"),
+        (b'{"a": NaN}', "line 1, column 7"),
+        # Larger than any number that a client could get back.
+        (b'{"a": 1e400}', "line 1, column 7"),
+        (b"\xff", "line 1, column 1"),
+    ],
+)
+def test_where_it_is_no_json_is_told(client, body, place):
+    detail = send(client, body).get_json()["detail"]
+
+    assert detail.startswith(f"The body is not valid JSON: {place} (")
+
+
+@pytest.mark.parametrize("body", [b"", b" \n", b"null"])
+def test_a_missing_body_is_asked_for(client, body):
+    answer = send(client, body)
+
+    assert_problem(answer, 400, "bad-request")
+    assert answer.get_json()["detail"] == "Send a JSON object as the body."

@@ -171,9 +171,9 @@ def test_a_changed_schedule_changes_the_streaks(rxdb):
     [
         (habit(name=""), "1.newDocumentState.name"),
         (habit(active=1), "1.newDocumentState.active"),
-        (habit(schedule="weekly"), "1.newDocumentState"),
+        (habit(schedule="weekly"), "1.newDocumentState.times_per_week"),
         (habit(unknown=1), "1.newDocumentState.unknown"),
-        (habit(name="a\0b"), "1.newDocumentState"),
+        (habit(name="a\0b"), "1.newDocumentState.name"),
         (habit("no id"), "1.newDocumentState.id"),
         (habit("first"), "1.newDocumentState.id"),
         (habit(_deleted=None), "1.newDocumentState._deleted"),
@@ -186,6 +186,15 @@ def test_a_faulty_row_is_named_and_nothing_is_stored(rxdb, document, field):
     assert problem(answer) == (422, "invalid-input")
     assert [error["field"] for error in answer.get_json()["errors"]] == [field]
     assert rxdb.documents() == {}
+
+
+@pytest.mark.parametrize("parent", ["\0", "a b", "", 3])
+def test_the_id_of_a_parent_is_checked_before_it_is_looked_up(rxdb, parent):
+    answer = rxdb.push("progress", ({**day("2026-01-05"), "habit_id": parent}, None))
+
+    assert problem(answer) == (422, "invalid-input")
+    (error,) = answer.get_json()["errors"]
+    assert error["field"] == "0.newDocumentState.habit_id"
 
 
 def test_the_id_of_a_day_follows_from_it(rxdb):

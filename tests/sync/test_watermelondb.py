@@ -274,6 +274,16 @@ def test_a_first_pull_is_not_cut_below_the_purge_floor(app, capped, owner_connec
         (deleted(habits=["a", "a"]), "habits.deleted.1.id"),
         (created(progress=[{**raw_day("2026-01-05"), "id": "read:2"}]), "progress.created.0.id"),
         (created(progress=[{"id": "a:b", "habit_id": 3}]), "progress.created.0.habit_id"),
+        # PostgreSQL's text cannot hold U+0000.
+        (updated(progress=[raw_day("2026-01-01", "\0")]), "progress.updated.0.id"),
+        (
+            updated(progress=[{**raw_day("2026-01-01"), "habit_id": "\0"}]),
+            "progress.updated.0.habit_id",
+        ),
+        (
+            updated(progress=[{**raw_day("2026-01-01"), "habit_id": "a b"}]),
+            "progress.updated.0.habit_id",
+        ),
     ],
 )
 def test_a_faulty_row_is_named_and_nothing_is_stored(watermelon, changes, field):

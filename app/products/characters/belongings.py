@@ -1,9 +1,12 @@
 """What characters carry and wear, and the statistics that come of it."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy import func
 
 from app.database import owned
 from app.database.feed import lock_feed
@@ -130,10 +133,8 @@ def put_carried(
     build, known = _build(character, item_id)
     if new and (ITEMS, item_id) not in known.offered:
         raise NotFound("There is no such item.")
-    if new and len(build.carried) >= MAX_KINDS:
-        raise InventoryFull(
-            f"A character carries at most {MAX_KINDS} kinds of items.", limit=MAX_KINDS
-        )
+    if new:
+        require_room(user_id, [character_id], more=1)
     if data.quantity > had:
         _require_strength(replace(build, carried={**build.carried, item_id: data.quantity}))
     else:
@@ -147,6 +148,33 @@ def put_carried(
     if new:
         RECORDS_CREATED.labels("user_character_items").inc()
     return carried, new
+
+
+def require_room(user_id: UUID, character_ids: Collection[str], more: int = 0) -> None:
+    """Check that characters carry not too many kinds of items; the caller has the feed's lock.
+
+    Args:
+        user_id: whose they are.
+        character_ids: the characters.
+        more: kinds that each is about to carry besides.
+
+    Raises:
+        InventoryFull: one would.
+    """
+    crowded = (
+        owned.present(CarriedItem, user_id)
+        .where(CarriedItem.character_id.in_(character_ids))
+        .with_only_columns(CarriedItem.character_id)
+        .group_by(CarriedItem.character_id)
+        .having(func.count() + more > MAX_KINDS)
+        .limit(1)
+    )
+    character_id = db.session.scalar(crowded)
+    if character_id is not None:
+        raise InventoryFull(
+            f"A character carries at most {MAX_KINDS} kinds of items; {character_id} does.",
+            limit=MAX_KINDS,
+        )
 
 
 def delete_carried(user_id: UUID, character_id: str, item_id: str) -> None:

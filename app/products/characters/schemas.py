@@ -1,7 +1,7 @@
 """What the character endpoints take and give."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     ConfigDict,
@@ -24,7 +24,7 @@ from app.products.characters.rules import (
     level_of,
     points_of,
 )
-from app.schemas import Body, Output, RowId
+from app.schemas import Body, Output, Patch, RowId
 
 MAX_EXPERIENCE = 1_000_000
 MAX_QUANTITY = 9_999
@@ -77,8 +77,10 @@ class CharacterInput(CharacterFields):
     id: RowId | None = Field(None, description="Made here when missing.")
 
 
-class CharacterPatch(Body):
-    """The fields to change; null leaves a field as it is, but takes the portrait away."""
+class CharacterPatch(Patch):
+    """The fields to change; null takes the portrait away."""
+
+    can_be_empty = frozenset({"portrait_id"})
 
     name: Name | None = None
     race_id: Slug | None = None
@@ -87,13 +89,6 @@ class CharacterPatch(Body):
     abilities: AbilityScores | None = None
     notes: LongText | None = None
     portrait_id: RowId | None = None
-
-    def changes(self) -> dict[str, Any]:
-        """The fields to change, with their values."""
-        changes = self.model_dump(exclude_none=True)
-        if "portrait_id" in self.model_fields_set:
-            changes["portrait_id"] = self.portrait_id
-        return changes
 
 
 class AbilitiesOutput(Output):

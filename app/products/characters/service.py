@@ -81,7 +81,7 @@ def update_character(user_id: UUID, character_id: str, data: CharacterPatch) -> 
     lock_feed(user_id)
     character = get_character(user_id, character_id)
     require_match(character, CharacterOutput)
-    fields = owned.changed(character, CharacterFields, data.changes())
+    fields = owned.changed(character, CharacterFields, data.given())
     changed = {name: value for name, value in fields.items() if value != getattr(character, name)}
     _require_references(user_id, changed)
     owned.assign(character, changed)

@@ -1,13 +1,15 @@
 """What syncs: characters, what they carry and what they wear.
 
 The rules of equipment are not asked here: what a push makes of them is judged when it is read, and
-an item that breaks one gives nothing (`inactive` of the statistics).
+an item that breaks one gives nothing (`inactive` of the statistics). How many kinds of items a
+character may carry holds here too.
 """
 
 from collections.abc import Sequence
 from uuid import UUID
 
 from app.content.schemas import Slug
+from app.products.characters.belongings import require_room
 from app.products.characters.content import Slot
 from app.products.characters.models import CarriedItem, Character, WornItem
 from app.products.characters.schemas import CarriedInput, CharacterFields, WornInput
@@ -47,6 +49,12 @@ def _settle_characters(user_id: UUID, changes: Sequence[Change]) -> None:
         forget_foreign_portraits(user_id, shown)
 
 
+def _settle_carried(user_id: UUID, changes: Sequence[Change]) -> None:
+    carrying = {change.after["character_id"] for change in changes if change.after is not None}
+    if carrying:
+        require_room(user_id, carrying)
+
+
 collections = [
     Collection("characters", Character, CharacterFields, settle=_settle_characters),
     Collection(
@@ -55,6 +63,7 @@ collections = [
         CarriedFields,
         parent=Parent("character_id", Character),
         expected_id=_carried_id,
+        settle=_settle_carried,
     ),
     Collection(
         "character_equipment",

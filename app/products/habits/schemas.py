@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from app.pages import PageQuery
-from app.schemas import Body, Day, Input, Output, RowId
+from app.schemas import Body, Day, Input, Output, Patch, RowId, refuse
 
 MAX_RANGE_DAYS = 731
 
@@ -31,10 +31,13 @@ class ScheduleFields(BaseModel):
     @model_validator(mode="after")
     def match_schedule(self) -> Self:
         """Each schedule has its own field, and no other's."""
-        if (self.schedule == "weekdays") != (self.weekdays is not None):
-            raise ValueError("weekdays goes with the schedule `weekdays`, and only with it")
-        if (self.schedule == "weekly") != (self.times_per_week is not None):
-            raise ValueError("times_per_week goes with the schedule `weekly`, and only with it")
+        faults = {}
+        for name, schedule in (("weekdays", "weekdays"), ("times_per_week", "weekly")):
+            if self.schedule == schedule and getattr(self, name) is None:
+                faults[name] = f"is required with the schedule `{schedule}`"
+            elif self.schedule != schedule and getattr(self, name) is not None:
+                faults[name] = f"goes only with the schedule `{schedule}`"
+        refuse(faults)
         return self
 
 
@@ -51,8 +54,10 @@ class HabitInput(HabitFields):
     id: RowId | None = Field(None, description="Made here when missing.")
 
 
-class HabitPatch(Body):
-    """The fields to change; null leaves a field as it is."""
+class HabitPatch(Patch):
+    """The fields to change; a new schedule takes the fields of the old one away."""
+
+    can_be_empty = frozenset({"weekdays", "times_per_week"})
 
     name: Name | None = None
     description: LongText | None = None

@@ -95,7 +95,7 @@ def update_habit(user_id: UUID, habit_id: str, data: HabitPatch) -> Habit:
     lock_feed(user_id)
     habit = get_habit(user_id, habit_id)
     require_match(habit, HabitOutput)
-    changes = data.model_dump(exclude_none=True)
+    changes = data.given()
     if data.schedule and data.schedule != habit.schedule:
         # The fields of the old schedule go with it.
         changes = {"weekdays": None, "times_per_week": None} | changes

@@ -91,15 +91,19 @@ def baskets(user: User, plan_id: str, query: BasketQuery, texts: Texts) -> Baske
 
     Raises:
         NotFound: the user has no such plan.
-        Unprocessable: the plan needs too much, or there is too much to compare.
+        Unprocessable: the plan needs too much, there is too much to compare, or no such store.
     """
     catalog.refresh()
     contents = _contents(service.all_meals(user.id, plan_id))
+    chosen = query.stores.split(",") if query.stores else None
+    if chosen is not None:
+        unknown = set(chosen) - catalog.find_stores(chosen).keys()
+        if unknown:
+            raise Unprocessable("stores", f"names no store: {min(unknown)}")
     needs = contents.needs()
     for name, grams in needs.items():
         if grams > MAX_GRAMS:
             raise Unprocessable("plan_id", f"needs {grams} g of {name}, above {MAX_GRAMS}")
-    chosen = query.stores.split(",") if query.stores else None
     offers, stores = _offers(needs, query.currency, chosen)
     market = Market(needs, offers)
     if len(market.stores) > MAX_STORES:

@@ -180,7 +180,7 @@ def list_planned_meals(plan_id: str, query: PlannedMealsQuery) -> dict[str, Any]
 @blueprint.input(PlannedMealInput, arg_name="data")
 @blueprint.output(PlannedMealOutput, 201)
 @blueprint.doc(
-    responses={200: "A repeat: it is there already.", 409: "The id is taken, or the plan is full."}
+    responses={200: "A repeat: it is there already.", 409: "The id is taken, or `plan-full`."}
 )
 def create_planned_meal(plan_id: str, data: PlannedMealInput) -> Response:
     """Put a meal into a plan, with your own changes to its ingredients."""

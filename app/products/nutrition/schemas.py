@@ -9,7 +9,7 @@ from app.content.schemas import ContentQuery, Slug
 from app.pages import PageQuery
 from app.products.nutrition.content import Allergen, Currency
 from app.products.nutrition.targets import Activity, Goal, Sex, Sport, bmi_of
-from app.schemas import Body, Day, Output, RowId
+from app.schemas import Body, Day, Output, Patch, RowId, refuse
 
 MIN_AGE, MAX_AGE = 18, 100
 # Below and above, a number is more likely mistyped than true.
@@ -64,14 +64,19 @@ class ProfileFields(Body):
         """Refuse what was mistyped, and a goal that would harm."""
         bmi = bmi_of(self.height_cm, self.weight_kg)
         if not MIN_BMI <= bmi <= MAX_BMI:
-            raise ValueError(
-                f"height_cm and weight_kg make a body mass index of {bmi:.1f}; "
-                f"it must be {MIN_BMI} to {MAX_BMI}"
+            rule = f"a body mass index of {bmi:.1f}; it must be {MIN_BMI} to {MAX_BMI}"
+            refuse(
+                {
+                    "height_cm": f"makes with weight_kg {rule}",
+                    "weight_kg": f"makes with height_cm {rule}",
+                }
             )
         if self.goal == "lose" and bmi < MIN_BMI_TO_LOSE:
-            raise ValueError(
-                f"goal cannot be `lose` with a body mass index of {bmi:.1f}, "
-                f"below {MIN_BMI_TO_LOSE}"
+            refuse(
+                {
+                    "goal": f"cannot be `lose` with a body mass index of {bmi:.1f}, "
+                    f"below {MIN_BMI_TO_LOSE}"
+                }
             )
         return self
 
@@ -150,8 +155,8 @@ class PlanInput(PlanFields):
     id: RowId | None = Field(None, description="Made here when missing.")
 
 
-class PlanPatch(Body):
-    """The fields to change; null leaves a field as it is."""
+class PlanPatch(Patch):
+    """The fields to change."""
 
     name: Name | None = None
     note: LongText | None = None
@@ -187,8 +192,8 @@ class PlannedMealInput(PlannedMealFields):
     id: RowId | None = Field(None, description="Made here when missing.")
 
 
-class PlannedMealPatch(Body):
-    """The fields to change; null leaves a field as it is."""
+class PlannedMealPatch(Patch):
+    """The fields to change."""
 
     day: PlanDay | None = None
     slot: Slot | None = None

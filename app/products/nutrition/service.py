@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, tuple_
 from app.accounts.models import User
 from app.database import owned
 from app.database.feed import lock_feed
-from app.errors import Conflict, NotFound, Unprocessable
+from app.errors import NotFound, Problem, Unprocessable
 from app.etags import require_match
 from app.extensions import db
 from app.pages import PageQuery, decode_cursor, page_of
@@ -33,6 +33,12 @@ from app.products.nutrition.targets import Body, Targets, daily_targets
 
 # As many as 28 days of seven.
 MAX_MEALS = 200
+
+
+class PlanFull(Problem):
+    """The plan has as many meals as it may; `limit` in the body."""
+
+    status, type = 409, "plan-full"
 
 
 def get_profile(user_id: UUID) -> Profile:
@@ -138,7 +144,7 @@ def update_plan(user_id: UUID, plan_id: str, data: PlanPatch) -> MealPlan:
     lock_feed(user_id)
     plan = get_plan(user_id, plan_id)
     require_match(plan, PlanOutput)
-    owned.assign(plan, data.model_dump(exclude_none=True))
+    owned.assign(plan, data.given())
     db.session.commit()
     return plan
 
@@ -161,6 +167,30 @@ def delete_plan(user_id: UUID, plan_id: str) -> None:
 def delete_meals_of(user_id: UUID, plan_ids: Collection[str]) -> None:
     """Delete the meals of plans that are deleted; the caller has the feed's lock, and commits."""
     owned.delete_where(PlannedMeal, user_id, PlannedMeal.plan_id.in_(plan_ids))
+
+
+def require_room(user_id: UUID, plan_ids: Collection[str], more: int = 0) -> None:
+    """Check that plans have not too many meals; the caller has the feed's lock.
+
+    Args:
+        user_id: whose they are.
+        plan_ids: the plans.
+        more: meals that each is about to have besides.
+
+    Raises:
+        PlanFull: one would have.
+    """
+    crowded = (
+        owned.present(PlannedMeal, user_id)
+        .where(PlannedMeal.plan_id.in_(plan_ids))
+        .with_only_columns(PlannedMeal.plan_id)
+        .group_by(PlannedMeal.plan_id)
+        .having(func.count() + more > MAX_MEALS)
+        .limit(1)
+    )
+    plan_id = db.session.scalar(crowded)
+    if plan_id is not None:
+        raise PlanFull(f"A plan has {MAX_MEALS} meals at most; {plan_id} is full.", limit=MAX_MEALS)
 
 
 def list_meals(user_id: UUID, plan_id: str, query: PlannedMealsQuery) -> dict[str, Any]:
@@ -203,7 +233,8 @@ def create_meal(user_id: UUID, plan_id: str, data: PlannedMealInput) -> tuple[Pl
 
     Raises:
         NotFound: the user has no such plan.
-        Conflict: the id is taken by another meal, or the plan is full.
+        Conflict: the id is taken by another meal.
+        PlanFull: the plan has as many meals as it may.
         Unprocessable: there is no such meal or ingredient.
     """
     catalog.refresh()
@@ -214,7 +245,7 @@ def create_meal(user_id: UUID, plan_id: str, data: PlannedMealInput) -> tuple[Pl
     if same:
         return same, False
     _require_content(data.meal_id, data.changes)
-    _require_room(user_id, plan_id)
+    require_room(user_id, [plan_id], more=1)
     return owned.store_new(PlannedMeal, user_id, data.id, fields), True
 
 
@@ -231,7 +262,7 @@ def update_meal(user_id: UUID, plan_id: str, row_id: str, data: PlannedMealPatch
     meal = get_meal(user_id, plan_id, row_id)
     require_match(meal, PlannedMealOutput)
     _require_content(data.meal_id, data.changes or {})
-    owned.assign(meal, data.model_dump(exclude_none=True))
+    owned.assign(meal, data.given())
     db.session.commit()
     return meal
 
@@ -271,12 +302,6 @@ def _require_content(meal_id: str | None, changes: Collection[str]) -> None:
     unknown = set(changes) - catalog.find_ingredients(changes).keys()
     if unknown:
         raise Unprocessable(f"changes.{min(unknown)}", "there is no such ingredient")
-
-
-def _require_room(user_id: UUID, plan_id: str) -> None:
-    meals = db.session.scalar(_meals_of(user_id, plan_id).with_only_columns(func.count())) or 0
-    if meals >= MAX_MEALS:
-        raise Conflict(f"A plan has {MAX_MEALS} meals at most.")
 
 
 def _cursor_day(value: str) -> int:

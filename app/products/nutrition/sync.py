@@ -26,8 +26,20 @@ def _settle_plans(user_id: UUID, changes: Sequence[Change]) -> None:
         service.delete_meals_of(user_id, deleted)
 
 
+def _settle_meals(user_id: UUID, changes: Sequence[Change]) -> None:
+    plans = {change.after["plan_id"] for change in changes if change.after is not None}
+    if plans:
+        service.require_room(user_id, plans)
+
+
 collections = [
     Collection("nutrition_profiles", Profile, ProfileFields, expected_id=_profile_id),
     Collection("meal_plans", MealPlan, PlanFields, settle=_settle_plans),
-    Collection("plan_meals", PlannedMeal, SyncedMealFields, parent=Parent("plan_id", MealPlan)),
+    Collection(
+        "plan_meals",
+        PlannedMeal,
+        SyncedMealFields,
+        parent=Parent("plan_id", MealPlan),
+        settle=_settle_meals,
+    ),
 ]

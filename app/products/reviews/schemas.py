@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from app.accounts.schemas import Locale
 from app.pages import PageQuery
-from app.schemas import Body, Input, Output, RowId
+from app.schemas import Body, Input, Output, Patch, RowId
 
 Rating = Annotated[int, Field(ge=1, le=5)]
 Title = Annotated[str, StringConstraints(max_length=200)]
@@ -35,8 +35,8 @@ class ReviewInput(ReviewFields):
     id: RowId = Field(description="The book's id.")
 
 
-class ReviewPatch(Body):
-    """The fields to change; null leaves a field as it is."""
+class ReviewPatch(Patch):
+    """The fields to change."""
 
     rating: Rating | None = None
     title: Title | None = None

@@ -65,7 +65,7 @@ def update_review(user_id: UUID, book_id: str, data: ReviewPatch) -> Review:
     lock_feed(user_id)
     review = get_review(user_id, book_id)
     require_match(review, ReviewOutput)
-    owned.assign(review, data.model_dump(exclude_none=True))
+    owned.assign(review, data.given())
     db.session.commit()
     return review
 

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from app.accounts.schemas import TimeZone
 from app.pages import PageQuery
 from app.products.timers.encoding import Base64, Base64Output
-from app.schemas import Body, Moment, Output, RowId
+from app.schemas import Body, Moment, Output, Patch, RowId, refuse
 
 FIRST_MOMENT, LAST_MOMENT = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 MAX_KEYS = 100
@@ -41,9 +41,9 @@ class TimerFields(Body):
         """An all-day timer names a day: the begin of it in its zone."""
         if self.all_day:
             if self.time_zone is None:
-                raise ValueError("an all-day timer needs a time_zone")
-            if not _begins_day(self.due_at, ZoneInfo(self.time_zone)):
-                raise ValueError("an all-day timer is due at the begin of a day in its time_zone")
+                refuse({"time_zone": "is required of an all-day timer"})
+            elif not _begins_day(self.due_at, ZoneInfo(self.time_zone)):
+                refuse({"due_at": "must be the begin of a day in the time_zone when all_day"})
         return self
 
 
@@ -51,8 +51,10 @@ class TimerInput(TimerFields):
     id: RowId = Field(description="Made by the client: the encryption is bound to it.")
 
 
-class TimerPatch(Body):
-    """The fields to change; null leaves a field as it is."""
+class TimerPatch(Patch):
+    """The fields to change; null takes the time zone away."""
+
+    can_be_empty = frozenset({"time_zone"})
 
     due_at: DueMoment | None = None
     time_zone: TimeZone | None = None
@@ -67,8 +69,8 @@ class TimerPatch(Body):
     def keep_payload_whole(self) -> Self:
         """The parts of a payload make sense only together."""
         missing = [name for name in PAYLOAD_FIELDS if getattr(self, name) is None]
-        if 0 < len(missing) < len(PAYLOAD_FIELDS):
-            raise ValueError(f"a new payload also needs {', '.join(missing)}")
+        if len(missing) < len(PAYLOAD_FIELDS):
+            refuse(dict.fromkeys(missing, "is required in a new payload"))
         return self
 
 
@@ -126,12 +128,13 @@ class RewrappedKey(WrappingFields):
 class RewrapInput(Body):
     keys: list[RewrappedKey] = Field(min_length=1, max_length=MAX_KEYS)
 
-    @model_validator(mode="after")
-    def name_each_once(self) -> Self:
+    @field_validator("keys")
+    @classmethod
+    def name_each_once(cls, keys: list[RewrappedKey]) -> list[RewrappedKey]:
         """Two wrappings of one key would leave open which one holds."""
-        if len({key.id for key in self.keys}) < len(self.keys):
+        if len({key.id for key in keys}) < len(keys):
             raise ValueError("names a key twice")
-        return self
+        return keys
 
 
 class TimerKeyOutput(Output):

@@ -103,7 +103,7 @@ def update_timer(user_id: UUID, timer_id: str, data: TimerPatch) -> Timer:
     lock_feed(user_id)
     timer = get_timer(user_id, timer_id)
     require_match(timer, TimerOutput)
-    fields = owned.changed(timer, TimerFields, data.model_dump(exclude_none=True))
+    fields = owned.changed(timer, TimerFields, data.given())
     claim_nonces(user_id, [fields])
     owned.assign(timer, fields)
     db.session.commit()

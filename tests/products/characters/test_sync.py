@@ -150,3 +150,20 @@ def test_watermelondb_forgets_it_too(user: Account, call: Call) -> None:
     (found,) = device.changes()["characters"]["updated"]
     assert found["portrait_id"] is None
     assert call("GET", PATH).get_json()["abilities"] == SCORES
+
+
+def test_kinds_of_items_are_limited(
+    device: Rxdb, user: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.products.characters.belongings.MAX_KINDS", 2)
+    device.store("characters", (document(), None), (document(id="other"), None))
+    other = carried(id="other:longsword", character_id="other")
+    device.store("character_items", (carried(), None), (other, None))
+
+    refused = device.push("character_items", (carried("a"), None), (carried("b"), None))
+
+    assert assert_problem(refused, 409, "inventory-full")["limit"] == 2
+    assert Rxdb(user).documents("character_items").keys() == {"mira:longsword", "other:longsword"}
+    device.store("character_items", (carried("a"), None), (carried(quantity=3), carried()))
+    gone = {**carried("a"), "_deleted": True}
+    device.store("character_items", (gone, carried("a")), (carried("b"), None))

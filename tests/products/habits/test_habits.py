@@ -83,13 +83,15 @@ def test_an_unchanged_row_is_not_sent_again(user: Account) -> None:
         ({"name": ""}, "name"),
         ({"name": "x" * 201}, "name"),
         ({"start_date": "1999-12-31"}, "start_date"),
-        ({"schedule": "weekdays"}, "input"),
+        ({"schedule": "weekdays"}, "weekdays"),
         ({"schedule": "weekdays", "weekdays": [0]}, "weekdays.0"),
         ({"schedule": "weekly", "times_per_week": 8}, "times_per_week"),
-        ({"schedule": "daily", "times_per_week": 2}, "input"),
+        ({"schedule": "weekly"}, "times_per_week"),
+        ({"schedule": "daily", "times_per_week": 2}, "times_per_week"),
         ({"id": "a/b"}, "id"),
         ({"colour": "red"}, "colour"),
-        ({"name": "a\0b"}, "input"),
+        ({"name": "a\0b"}, "name"),
+        ({"name": "Run", "description": "a\0b"}, "description"),
     ],
 )
 def test_each_fault_is_named(user: Account, changes: dict[str, Any], field: str) -> None:
@@ -106,6 +108,8 @@ def test_a_new_schedule_takes_the_old_ones_fields_along(user: Account) -> None:
     assert daily["weekdays"] is None
     refused = call(user, "PATCH", "/v1/habits/run", {"schedule": "weekly"})
     assert refused.status_code == 422
+    fault = {"field": "times_per_week", "detail": "is required with the schedule `weekly`"}
+    assert refused.get_json()["errors"] == [fault]
 
 
 def test_pages_are_complete_and_stable(user: Account) -> None:

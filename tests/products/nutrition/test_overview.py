@@ -172,9 +172,22 @@ def test_the_stores_to_compare_can_be_named(kitchen, call, put_meal, price):
     price("oats", offer("corner", 500, 100), offer("market", 500, 200))
     price("milk", offer("corner", 500, 100), offer("market", 500, 200))
     put_meal()
-    body = call("GET", "/plans/week/basket?stores=market,none").get_json()
+    body = call("GET", "/plans/week/basket?stores=market").get_json()
 
     assert body["single"]["amount_minor"] == 400
+
+
+def test_a_store_that_is_not_there_is_named(kitchen, call, plan):
+    kitchen("stores", "closed", {"title": text("C"), "city": text("T"), "country": "RS"})
+    kitchen("stores", "closed", None)
+    for stores, unknown in (("market,none", "none"), ("market,closed", "closed")):
+        refused = call("GET", f"/plans/week/basket?stores={stores}")
+        assert refused.status_code == 422
+        assert refused.get_json()["errors"] == [
+            {"field": "stores", "detail": f"names no store: {unknown}"}
+        ]
+    # One that sells nothing of it is no mistake.
+    assert call("GET", "/plans/week/basket?stores=market,corner").status_code == 200
 
 
 def test_more_than_ten_stores_must_be_named(kitchen, call, put_meal, price):

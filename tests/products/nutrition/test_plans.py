@@ -165,7 +165,9 @@ def test_a_plan_can_be_full(kitchen, call, put_meal, monkeypatch):
     put_meal()
     body = {"day": 1, "slot": "breakfast", "meal_id": "porridge"}
 
-    assert call("POST", "/plans/week/meals", body).status_code == 409
+    refused = call("POST", "/plans/week/meals", body)
+    assert (refused.status_code, refused.get_json()["limit"]) == (409, 2)
+    assert refused.get_json()["type"] == "urn:fivebox:problem:plan-full"
     assert call("POST", "/plans/week/meals", {**body, "id": "first"}).status_code == 200
     call("DELETE", "/plans/week/meals/first")
     assert call("POST", "/plans/week/meals", body).status_code == 201

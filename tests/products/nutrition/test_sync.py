@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.products.nutrition import service
 from tests.conftest import Account
 from tests.products.nutrition.conftest import PLAN, PROFILE, Call
 from tests.sync.conftest import Rxdb, Watermelon
@@ -96,3 +97,44 @@ def test_watermelondb_keeps_changes_as_text(user: Account, call: Call, kitchen: 
     assert call("GET", "/plans/week/meals/first").get_json()["changes"] == {"oats": 70}
     (found,) = Watermelon(user).changes()["plan_meals"]["updated"]
     assert found["changes"].replace(" ", "") == '{"oats":70}'
+
+
+def test_a_plan_can_be_full(
+    device: Rxdb, user: Account, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MAX_MEALS", 2)
+    device.store("meal_plans", (WEEK, None), ({**WEEK, "id": "other"}, None))
+    device.store("plan_meals", (meal(), None), (meal("other", plan_id="other"), None))
+
+    refused = device.push("plan_meals", (meal("second"), None), (meal("third"), None))
+
+    assert problem(refused) == (409, "plan-full")
+    assert refused.get_json()["limit"] == 2
+    assert len(call("GET", "/plans/week/meals").get_json()["items"]) == 1
+    device.store("plan_meals", (meal("second"), None), (meal(servings=2.0), meal()))
+    moved = device.push("plan_meals", (meal("other"), meal("other", plan_id="other")))
+    assert problem(moved) == (409, "plan-full")
+    device.store("plan_meals", (meal(_deleted=True), meal(servings=2.0)), (meal("third"), None))
+
+
+def test_a_plan_can_be_full_for_watermelondb_too(
+    user: Account, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MAX_MEALS", 1)
+    device = Watermelon(user)
+    device.pull()
+    plan = {name: value for name, value in WEEK.items() if name != "_deleted"}
+    rows = [
+        {name: value for name, value in meal(row_id, changes="{}").items() if name != "_deleted"}
+        for row_id in ("first", "second")
+    ]
+
+    answer = device.push(
+        {
+            "meal_plans": {"created": [plan], "updated": [], "deleted": []},
+            "plan_meals": {"created": rows, "updated": [], "deleted": []},
+        }
+    )
+
+    assert problem(answer) == (409, "plan-full")
+    assert call("GET", "/plans/week").status_code == 404
