@@ -6,7 +6,8 @@ from http import HTTPStatus
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Response, current_app, send_from_directory
+from flask import Response, current_app, redirect, send_from_directory, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
 from app.extensions import limiter
 from app.openapi_components import merge_nested
@@ -85,6 +86,13 @@ def configure(app: APIFlask) -> None:
         page = send_from_directory(f"{app.static_folder}/swagger-ui", "index.html")
         page.headers["Content-Security-Policy"] = DOCS_POLICY
         return page
+
+    @app.get("/")
+    @limiter.exempt
+    @app.doc(hide=True)
+    def home() -> AnyResponse:
+        """Lead who opens the bare address to the documentation."""
+        return redirect(url_for("docs"))
 
 
 def _complete(events_url: str | None, document: Any) -> Any:

@@ -108,6 +108,13 @@ class _Links(HTMLParser):
         self.inline += any(name.startswith("on") for name in values)
 
 
+def test_the_bare_address_leads_to_the_docs(client):
+    answer = client.get("/")
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
+    assert client.get("/", follow_redirects=True).data == client.get("/docs").data
+
+
 def test_the_docs_load_only_files_of_this_host(client):
     page = client.get("/docs")
     links = _Links()
