@@ -102,9 +102,13 @@ def _complete(events_url: str | None, document: Any) -> Any:
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM
     merge_nested(document)
+    # Two blueprints may have one tag.
+    document["tags"] = list({tag["name"]: tag for tag in document["tags"]}.values())
     _declare_uploads(document["paths"])
     for path, operations in document["paths"].items():
         for operation in operations.values():
+            if isinstance(operation, dict):
+                _declare_bodies(operation["responses"])
             if isinstance(operation, dict) and not path.startswith("/health"):
                 _declare_conditions(operation)
                 _declare_problems(operation)
@@ -130,6 +134,24 @@ def _declare_uploads(paths: dict[str, Any]) -> None:
             paths[path][method.lower()]["requestBody"] = {
                 "content": {media_type: {"schema": schema}}
             }
+
+
+def _declare_bodies(responses: dict[str, Any]) -> None:
+    """Give what `doc` calls another success the body of the one that `output` declares.
+
+    APIFlask gives it a schema that anything fits, and so a redirect and a 304, which have no body.
+    """
+    vague = [status for status, answer in responses.items() if _is_vague(answer)]
+    told = [answer["content"] for status, answer in responses.items() if status not in vague]
+    for status in vague:
+        if status.startswith("2"):
+            responses[status]["content"] = told[0]
+        elif status.startswith("3"):
+            del responses[status]["content"]
+
+
+def _is_vague(answer: dict[str, Any]) -> bool:
+    return any(not media["schema"] for media in answer.get("content", {}).values())
 
 
 def _declare_conditions(operation: dict[str, Any]) -> None:
