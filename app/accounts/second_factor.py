@@ -197,10 +197,7 @@ def _take(factor: SecondFactor, code: str) -> bool:
     ends = factor.wrong_since + WRONG_WITHIN
     if factor.wrong_codes >= MOST_WRONG and now < ends:
         seconds = int((ends - now).total_seconds()) + 1
-        raise TooManyRequests(
-            f"Too many wrong codes; try again in {seconds} seconds.",
-            headers={"Retry-After": str(seconds)},
-        )
+        raise TooManyRequests.for_seconds("Too many wrong codes", seconds)
     plain = code.replace(" ", "").replace("-", "").lower()
     taken = _take_time_code(factor, plain, now) or _take_recovery_code(factor, plain)
     if taken:
