@@ -142,7 +142,11 @@ def _declare_bodies(responses: dict[str, Any]) -> None:
     APIFlask gives it a schema that anything fits, and so a redirect and a 304, which have no body.
     """
     vague = [status for status, answer in responses.items() if _is_vague(answer)]
-    told = [answer["content"] for status, answer in responses.items() if status not in vague]
+    told = [
+        answer["content"]
+        for status, answer in responses.items()
+        if status.startswith("2") and status not in vague and "content" in answer
+    ]
     for status in vague:
         if status.startswith("2"):
             responses[status]["content"] = told[0]
