@@ -1,6 +1,8 @@
 # "make help" lists the targets.
 PYTHON ?= python3
 PORT ?= 8000
+# Not "?=": some shells have a variable of this name.
+HOST := 127.0.0.1
 SUITE ?= bookworm
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,8 +15,11 @@ need_python = command -v $(PYTHON) >/dev/null || \
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.local ## Serve the API with embedded PostgreSQL and Valkey (PORT=8000)
-	@$(BIN)/python -m local.run --port $(PORT)
+run: $(VENV)/.local ## Serve the API with embedded PostgreSQL and Valkey (PORT=8000, HOST=127.0.0.1)
+	@$(BIN)/python -m local.run --port "$(PORT)" --host "$(HOST)"
+
+flask: $(VENV)/.local ## Run a flask command in the environment of "make run" (ARGS="--help")
+	@$(BIN)/python -m local.command .local $(ARGS)
 
 test: $(VENV)/.dev ## Run all tests that need no root
 	$(BIN)/pytest -n 2 $(ARGS)
@@ -72,5 +77,5 @@ $(VENV)/.dev: requirements-dev.txt
 	@$(PYTHON) scripts/setup.py $(VENV) requirements-dev.txt
 	@touch $@ $(VENV)/.local
 
-.PHONY: help run test coverage lint format requirements audit release secrets lab lab-clean \
+.PHONY: help run flask test coverage lint format requirements audit release secrets lab lab-clean \
   molecule clean

@@ -26,6 +26,7 @@ from app.products import parts
 from app.settings import Environment
 
 DEMO_EMAIL = "demo@example.com"
+ADMIN_EMAIL = "admin@example.com"
 
 logger = structlog.get_logger(__name__)
 
@@ -57,9 +58,9 @@ def create_admin(email: str) -> None:
 @click.command()
 @with_appcontext
 def seed() -> None:
-    """Make the account demo@example.com with the products' example data, once; in development.
+    """Make the accounts demo@example.com, with example data, and admin@example.com, each once.
 
-    The products' content comes too; elsewhere that is `flask content seed`.
+    In development only. The products' content comes too; elsewhere that is `flask content seed`.
     """
     settings = current_app.extensions["settings"]
     if settings.environment is not Environment.DEVELOPMENT:
@@ -68,16 +69,12 @@ def seed() -> None:
     counts = load_seeds()
     if counts.created or counts.changed:
         click.echo(f"{counts.created + counts.changed} documents of content are in.")
-    password = secrets.token_urlsafe(12)
-    try:
-        user = _create(DEMO_EMAIL, password, "user")
-    except Conflict:
-        click.echo(f"{DEMO_EMAIL} is there already.")
-        return
-    for module in parts(settings.products, "seed").values():
-        module.seed(user)
-    db.session.commit()
-    click.echo(f"Example data is in; log in as {DEMO_EMAIL} with the password {password}")
+    demo = _create_example(DEMO_EMAIL, "user", "Example data is in")
+    if demo:
+        for module in parts(settings.products, "seed").values():
+            module.seed(demo)
+        db.session.commit()
+    _create_example(ADMIN_EMAIL, "admin", "An administrator is in")
 
 
 @click.command()
@@ -120,6 +117,17 @@ def nightly(context: click.Context) -> None:
             logger.error("nightly job failed", event_kind="error", job=name, exc_info=error)
     if failed:
         raise click.ClickException(f"Failed: {', '.join(failed)}; the log tells why.")
+
+
+def _create_example(email: str, role: str, what: str) -> User | None:
+    password = secrets.token_urlsafe(12)
+    try:
+        user = _create(email, password, role)
+    except Conflict:
+        click.echo(f"{email} is there already.")
+        return None
+    click.echo(f"{what}; log in as {email} with the password {password}")
+    return user
 
 
 def _create(email: str, password: str, role: str) -> User:

@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem details: every answer of 400 and above has this one shape."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from apiflask import APIFlask, HTTPError
@@ -92,6 +92,14 @@ class Unprocessable(Problem):
 
 class TooManyRequests(Problem):
     status, type = 429, "too-many-requests"
+
+    @classmethod
+    def for_seconds(cls, reason: str, seconds: int) -> Self:
+        """Make one that says when to try again, in its words and in Retry-After."""
+        unit = "second" if seconds == 1 else "seconds"
+        return cls(
+            f"{reason}; try again in {seconds} {unit}.", headers={"Retry-After": str(seconds)}
+        )
 
 
 class Unavailable(Problem):

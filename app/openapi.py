@@ -6,7 +6,8 @@ from http import HTTPStatus
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Response, current_app, send_from_directory
+from flask import Response, current_app, redirect, send_from_directory, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
 from app.accounts.claims import REFUSALS
 from app.etags import CONDITION
@@ -89,6 +90,13 @@ def configure(app: APIFlask) -> None:
         page.headers["Content-Security-Policy"] = DOCS_POLICY
         return page
 
+    @app.get("/")
+    @limiter.exempt
+    @app.doc(hide=True)
+    def home() -> AnyResponse:
+        """Lead who opens the bare address to the documentation."""
+        return redirect(url_for("docs"))
+
 
 def _complete(events_url: str | None, document: Any) -> Any:
     """Give every operation its problems, all of one schema, and live updates their address."""
@@ -97,9 +105,13 @@ def _complete(events_url: str | None, document: Any) -> Any:
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM
     merge_nested(document)
+    # Two blueprints may have one tag.
+    document["tags"] = list({tag["name"]: tag for tag in document["tags"]}.values())
     _declare_uploads(document["paths"])
     for path, operations in document["paths"].items():
         for operation in operations.values():
+            if isinstance(operation, dict):
+                _declare_bodies(operation["responses"])
             if isinstance(operation, dict) and not path.startswith("/health"):
                 _declare_conditions(operation)
                 _declare_problems(operation)
@@ -125,6 +137,28 @@ def _declare_uploads(paths: dict[str, Any]) -> None:
             paths[path][method.lower()]["requestBody"] = {
                 "content": {media_type: {"schema": schema}}
             }
+
+
+def _declare_bodies(responses: dict[str, Any]) -> None:
+    """Give what `doc` calls another success the body of the one that `output` declares.
+
+    APIFlask gives it a schema that anything fits, and so a redirect and a 304, which have no body.
+    """
+    vague = [status for status, answer in responses.items() if _is_vague(answer)]
+    told = [
+        answer["content"]
+        for status, answer in responses.items()
+        if status.startswith("2") and status not in vague and "content" in answer
+    ]
+    for status in vague:
+        if status.startswith("2"):
+            responses[status]["content"] = told[0]
+        elif status.startswith("3"):
+            del responses[status]["content"]
+
+
+def _is_vague(answer: dict[str, Any]) -> bool:
+    return any(not media["schema"] for media in answer.get("content", {}).values())
 
 
 def _declare_conditions(operation: dict[str, Any]) -> None:

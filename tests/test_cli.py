@@ -1,5 +1,10 @@
 """The commands: create-admin, seed, purge."""
 
+import os
+import re
+import subprocess
+import sys
+
 import pytest
 from click.testing import Result
 from flask.testing import FlaskCliRunner
@@ -62,19 +67,23 @@ def test_a_password_is_no_argument(run):
     assert run("create-admin", "root@example.com", PASSWORD).exit_code == 2
 
 
-def test_seeding_makes_a_demo_account_once(run, make_app, client):
+def test_seeding_makes_a_demo_account_and_an_administrator_once(run, make_app, client):
     runner = make_app(environment=Environment.DEVELOPMENT).test_cli_runner()
 
     first = run("seed", runner=runner)
     second = run("seed", runner=runner)
 
     assert (first.exit_code, second.exit_code) == (0, 0), first.output
-    password = first.output.split()[-1]
-    session = log_in(client, "demo@example.com", password).get_json()
+    passwords = dict(re.findall(r"log in as (\S+) with the password (\S+)", first.output))
+    session = log_in(client, "demo@example.com", passwords["demo@example.com"]).get_json()
     assert session["user"]["role"] == "user"
+    admin = log_in(client, "admin@example.com", passwords["admin@example.com"]).get_json()
+    assert admin["user"]["role"] == "admin"
     headers = {"Authorization": f"Bearer {session['tokens']['access_token']}"}
     assert len(client.get("/v1/habits", headers=headers).get_json()["items"]) == 3
-    assert second.output == "demo@example.com is there already.\n"
+    assert second.output == (
+        "demo@example.com is there already.\nadmin@example.com is there already.\n"
+    )
 
 
 @pytest.mark.parametrize("kind", [Environment.PRODUCTION, Environment.STAGING])
@@ -85,6 +94,22 @@ def test_elsewhere_nothing_is_seeded(run, make_app, settings, owner_connection, 
 
     assert run("seed", runner=runner).output.startswith("Nothing to seed")
     assert owner_connection.execute("SELECT count(*) FROM users").fetchone()[0] == 0
+
+
+def test_without_any_settings_one_line_tells_what_to_do(project):
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("FIVEBOX_")}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "create-admin", "--help"],
+        env=bare,
+        cwd=project,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert 'make flask ARGS="create-admin --help"' in done.stderr
 
 
 def test_purging_removes_old_tombstones_and_raises_the_floor(run, register, owner_connection):

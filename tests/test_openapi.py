@@ -50,6 +50,43 @@ def test_a_schema_is_described_once(document):
     assert schemas.keys() >= {"HabitOutput", "UserOutput", "TokensOutput", "Problem"}
 
 
+def test_every_success_has_a_schema_and_nothing_else_a_body(document):
+    for name, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            bodies = [media["schema"] for media in answer.get("content", {}).values()]
+            if status in ("200", "201", "202", "206"):
+                assert bodies, (name, status)
+                assert all(bodies), (name, status)
+            elif int(status) < 400:
+                assert (status in ("204", "302", "304"), bodies) == (True, []), (name, status)
+
+
+def test_a_repeat_answers_as_the_first_did(document):
+    found = 0
+    for name, operation in operations(document):
+        answers = operation["responses"]
+        if {"200", "201"} <= answers.keys():
+            assert answers["200"]["content"] == answers["201"]["content"], name
+            found += 1
+
+    assert found > 10
+
+
+def test_a_download_is_binary(document):
+    answers = document["paths"]["/v1/files/{file_id}/download"]["get"]["responses"]
+
+    for status in ("200", "206"):
+        (media,) = answers[status]["content"].values()
+        assert media["schema"] == {"type": "string", "format": "binary"}
+
+
+def test_a_tag_is_listed_once(document):
+    names = [tag["name"] for tag in document["tags"]]
+
+    assert len(names) == len(set(names)) > 5
+    assert set(names) >= {tag for _, operation in operations(document) for tag in operation["tags"]}
+
+
 def test_every_error_is_a_problem(document):
     for name, operation in operations(document):
         if "/health" in name:
@@ -106,6 +143,13 @@ class _Links(HTMLParser):
         self.loaded += [v for k, v in values.items() if k in ("src", "href") and v]
         self.inline += tag == "script" and "src" not in values
         self.inline += any(name.startswith("on") for name in values)
+
+
+def test_the_bare_address_leads_to_the_docs(client):
+    answer = client.get("/")
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
+    assert client.get("/", follow_redirects=True).data == client.get("/docs").data
 
 
 def test_the_docs_load_only_files_of_this_host(client):

@@ -17,6 +17,7 @@ from app.accounts.schemas import (
     RequestResetInput,
     ResetPasswordInput,
 )
+from app.audit.recording import record
 from app.database.session import act_as
 from app.errors import Conflict, TooManyRequests, Unprocessable
 from app.extensions import db
@@ -49,6 +50,7 @@ def verify_address(data: MailedTokenInput) -> None:
     """
     user, _email = _redeem(data.token, "verify-address")
     user_id, user.email_verified_at = user.id, datetime.now(UTC)
+    record("account.address_verified", user_id)
     db.session.commit()
     logger.info("address verified", event_kind="security", user_id=str(user_id))
 
@@ -85,7 +87,8 @@ def reset_password(data: ResetPasswordInput) -> None:
     user.email_verified_at = user.email_verified_at or datetime.now(UTC)
     outbox.withdraw(user_id, *mailed_tokens.LIVES)
     outbox.queue("password-changed", email, user_id)
-    sessions.revoke_all(user_id)
+    record("account.password_reset", user_id)
+    sessions.revoke_all(user_id, reason="password reset")
     # Whoever has the mailbox may log in here, even while others guess.
     throttle.know_address(email)
     logger.info("password reset", event_kind="security", user_id=str(user_id))
@@ -130,6 +133,7 @@ def change_address(data: MailedTokenInput) -> None:
     # Links to the old address must not open the account any more.
     outbox.withdraw(user_id, *mailed_tokens.LIVES)
     outbox.queue("address-changed", old, user_id)
+    record("account.address_changed", user_id)
     db.session.commit()
     logger.info("address changed", event_kind="security", user_id=str(user_id))
 

@@ -21,6 +21,7 @@ from app.accounts.schemas import (
     SecondFactorOutput,
 )
 from app.accounts.vault import keyed_digest, seal, unseal
+from app.audit.recording import record
 from app.errors import Conflict, TooManyRequests, Unauthorized, Unprocessable
 from app.extensions import db
 from app.mail import outbox
@@ -104,6 +105,7 @@ def confirm(user: User, data: ConfirmFactorInput) -> RecoveryCodesOutput:
     factor.enabled_at = datetime.now(UTC)
     codes = _new_recovery_codes(user.id)
     outbox.queue("second-factor-enabled", user.email, user.id)
+    record("account.second_factor_enabled", user.id)
     db.session.commit()
     logger.info("second factor on", event_kind="security", user_id=str(user.id))
     return RecoveryCodesOutput(recovery_codes=codes)
@@ -119,6 +121,7 @@ def regenerate(user: User, data: ProtectedInput) -> RecoveryCodesOutput:
     """
     _authorize(user, data)
     codes = _new_recovery_codes(user.id)
+    record("account.recovery_codes_replaced", user.id)
     db.session.commit()
     logger.info("recovery codes replaced", event_kind="security", user_id=str(user.id))
     return RecoveryCodesOutput(recovery_codes=codes)
@@ -135,6 +138,7 @@ def disable(user: User, data: ProtectedInput) -> None:
     db.session.delete(_authorize(user, data))
     db.session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
     outbox.queue("second-factor-disabled", user.email, user.id)
+    record("account.second_factor_disabled", user.id)
     db.session.commit()
     logger.warning("second factor off", event_kind="security", user_id=str(user.id))
 
@@ -193,10 +197,7 @@ def _take(factor: SecondFactor, code: str) -> bool:
     ends = factor.wrong_since + WRONG_WITHIN
     if factor.wrong_codes >= MOST_WRONG and now < ends:
         seconds = int((ends - now).total_seconds()) + 1
-        raise TooManyRequests(
-            f"Too many wrong codes; try again in {seconds} seconds.",
-            headers={"Retry-After": str(seconds)},
-        )
+        raise TooManyRequests.for_seconds("Too many wrong codes", seconds)
     plain = code.replace(" ", "").replace("-", "").lower()
     taken = _take_time_code(factor, plain, now) or _take_recovery_code(factor, plain)
     if taken:
@@ -237,9 +238,10 @@ def _count_wrong(factor: SecondFactor) -> None:
     if now >= factor.wrong_since + WRONG_WITHIN:
         factor.wrong_codes, factor.wrong_since = 0, now
     factor.wrong_codes += 1
-    user_id = str(factor.user_id)
+    user_id = factor.user_id
+    record("account.second_factor_refused", user_id, outcome="failed")
     db.session.commit()
-    logger.warning("second factor refused", event_kind="security", user_id=user_id)
+    logger.warning("second factor refused", event_kind="security", user_id=str(user_id))
 
 
 def _new_recovery_codes(user_id: UUID) -> list[str]:

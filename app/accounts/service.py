@@ -156,7 +156,7 @@ def change_password(user: User, device_id: UUID, data: PasswordInput) -> None:
     outbox.withdraw(user_id, "reset-password", "change-address")
     outbox.queue("password-changed", email, user_id)
     record("account.password_changed", user_id)
-    sessions.revoke_all(user_id, keep=device_id)
+    sessions.revoke_all(user_id, keep=device_id, reason="password changed")
     logger.info("password changed", event_kind="security", user_id=str(user_id))
 
 

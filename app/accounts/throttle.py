@@ -95,10 +95,8 @@ class Attempt:
         if wait is None:
             return cls()
         if wait > 0:
-            seconds = -(-wait // 1000)
-            raise TooManyRequests(
-                f"Too many attempts to log in to this account; try again in {seconds} seconds.",
-                headers={"Retry-After": str(seconds)},
+            raise TooManyRequests.for_seconds(
+                "Too many attempts to log in to this account", -(-wait // 1000)
             )
         return attempt
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy import Text, all_, any_, cast, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from app.audit.recording import record
 from app.content import cache, edges
 from app.content.collections import ContentCollection, find_collection, locales_of, words_of
 from app.content.models import Document, DocumentVersion
@@ -182,21 +183,7 @@ def put_document(
         PreconditionFailed: it is not the version that If-Match names.
         Problem: 422, it does not fit its collection.
     """
-    collection = find_collection(name)
-    checked = check(collection, document_id, data)
-    begin(collection, user_id)
-    row = _rows(collection, [document_id]).get(document_id)
-    new = row is None or row.deleted_at is not None
-    if row is not None and not new:
-        require_match(row, DocumentOutput)
-    elif request.if_match:
-        raise PreconditionFailed("There is no such document now.")
-    counts = store(collection, [checked], "local")
-    if counts.unchanged:
-        db.session.commit()
-    else:
-        commit(name)
-    return get_document(name, document_id), new
+    return _put(user_id, name, document_id, data, "content.written")
 
 
 def delete_document(user_id: UUID, name: str, document_id: str) -> None:
@@ -214,6 +201,7 @@ def delete_document(user_id: UUID, name: str, document_id: str) -> None:
     row.deleted_at = datetime.now(UTC)
     # A seed must not bring it back.
     row.origin = "local"
+    _record("content.deleted", user_id, name, document_id)
     commit(name)
 
 
@@ -262,8 +250,9 @@ def revert_document(user_id: UUID, name: str, document_id: str, version: int) ->
     if old.deleted:
         raise Unprocessable("version", "is the one that took the document away")
     fields = {field: getattr(old, field) for field in DocumentInput.model_fields}
-    return put_document(
-        user_id, collection.name, document_id, DocumentInput.model_validate(fields)
+    data = DocumentInput.model_validate(fields)
+    return _put(
+        user_id, collection.name, document_id, data, "content.reverted", to_version=version
     )[0]
 
 
@@ -286,11 +275,39 @@ def import_documents(user_id: UUID, name: str, data: ImportInput) -> ImportOutpu
             raise within(f"documents.{number}", problem) from None
     begin(collection, user_id)
     counts = store(collection, list(checked.values()), "local")
+    if counts.created or counts.changed:
+        _record("content.imported", user_id, name, None, **counts.model_dump())
     commit(name)
     return counts
 
 
 _FIELDS = {"tags", "published", "published_from", "published_until"}
+
+
+def _put(
+    user_id: UUID, name: str, document_id: str, data: DocumentInput, kind: str, **details: Any
+) -> tuple[Document, bool]:
+    collection = find_collection(name)
+    checked = check(collection, document_id, data)
+    begin(collection, user_id)
+    row = _rows(collection, [document_id]).get(document_id)
+    new = row is None or row.deleted_at is not None
+    if row is not None and not new:
+        require_match(row, DocumentOutput)
+    elif request.if_match:
+        raise PreconditionFailed("There is no such document now.")
+    counts = store(collection, [checked], "local")
+    if counts.unchanged:
+        db.session.commit()
+    else:
+        _record(kind, user_id, name, document_id, **details)
+        commit(name)
+    return get_document(name, document_id), new
+
+
+def _record(kind: str, user_id: UUID, name: str, document_id: str | None, **details: Any) -> None:
+    subject = ("content_documents", document_id)
+    record(kind, user_id, actor="admin", subject=subject, collection=name, **details)
 
 
 def _rows(collection: ContentCollection, ids: list[str]) -> dict[str, Document]:

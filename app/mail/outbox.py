@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import click
 import structlog
 from flask import current_app
 from sqlalchemy import func, select, update
@@ -116,3 +117,6 @@ def _show(mail: Mail) -> None:
             subject=str(message["Subject"]),
             text=message.get_content(),
         )
+        # And once more as its reader would see it, with a link that a terminal opens.
+        heading = f"To: {message['To']}\nSubject: {message['Subject']}"
+        click.echo(f"\n{heading}\n\n{message.get_content()}")

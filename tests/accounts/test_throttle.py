@@ -80,6 +80,8 @@ def test_waits_double_after_the_free_attempts(account, place, attempt, let_pass)
         assert refused.status_code == 429
         assert refused.mimetype == "application/problem+json"
         waits.append(int(refused.headers["Retry-After"]))
+        unit = "1 second" if waits[-1] == 1 else f"{waits[-1]} seconds"
+        assert refused.get_json()["detail"].endswith(f"try again in {unit}.")
         assert let_pass() >= 1
 
     assert free == [401] * throttle.FREE

@@ -117,6 +117,17 @@ def test_the_api_reads_the_views_in_their_scope_only(servers, two):
     assert (closed, opened, tables) == ((0,), (2,), (0,))
 
 
+def test_every_view_is_documented(analyst, project):
+    found = analyst.execute(
+        "SELECT table_name FROM information_schema.views WHERE table_schema = 'analytics'"
+    ).fetchall()
+    page = (project / "docs" / "analytics.md").read_text().partition("## Views")[2]
+
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.M)
+
+    assert sorted(listed) == sorted(name for (name,) in found)
+
+
 def documented(project) -> list[str]:
     return QUERY.findall((project / "docs" / "analytics.md").read_text())
 

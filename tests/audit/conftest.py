@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
+from tests.accounts.conftest import log_in, second_factor
 from tests.conftest import Account
+from tests.mail.fixtures import mail_server, mailing, send, sign_up
+
+__all__ = ["log_in", "mail_server", "mailing", "second_factor", "send", "sign_up"]
 
 
 @pytest.fixture

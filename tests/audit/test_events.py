@@ -54,7 +54,7 @@ def test_a_life_of_an_account_is_told(register, post, events_of):
     assert events[2]["subject_table"] == "devices"
     assert events[2]["subject_id"] == tablet["device_id"]
     assert events[4]["device_id"] == account.tokens["device_id"]
-    assert events[5]["details"] == {"reason": "logged out everywhere", "count": 1}
+    assert events[5]["details"] == {"reason": "password changed", "count": 1}
 
 
 def test_logging_out_and_revoking_name_the_device(register, post, events_of, client):

@@ -223,7 +223,9 @@ def test_the_demo_brings_the_content_along(make_app, client):
     second = runner.invoke(args=["seed"])
 
     assert "25 documents of content are in." in first.output
-    assert second.output == "demo@example.com is there already.\n"
+    assert second.output == (
+        "demo@example.com is there already.\nadmin@example.com is there already.\n"
+    )
     assert len(client.get(SEEDS).get_json()["items"]) == 20
 
 

@@ -91,3 +91,41 @@ def test_it_connects_again_after_a_break(browser, user, valkey):
     valkey.start()
 
     wait_until(lambda: len(done) >= 2, "it was told to pull")
+
+
+MISDIRECTED = """
+import { listen } from "./listen.mjs";
+import http from "node:http";
+let asked = 0;
+const server = http.createServer((request, answer) => {
+  asked += 1;
+  answer.writeHead(421, { "Content-Type": "application/problem+json" });
+  answer.end(JSON.stringify({ detail: "Live updates are elsewhere." }));
+});
+await new Promise((resume) => server.listen(0, "127.0.0.1", resume));
+try {
+  await listen(`http://127.0.0.1:${server.address().port}`, {
+    accessToken: () => "token",
+    signal: new AbortController().signal,
+  });
+} catch (error) {
+  console.log(JSON.stringify([error.message, asked]));
+}
+server.closeAllConnections();
+server.close();
+"""
+
+
+def test_at_an_address_without_streams_it_ends(project, tmp_path):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node")
+    code = re.search(r"```js\n(.*?)```", (project / "docs/live-updates.md").read_text(), re.S)[1]
+    (tmp_path / "listen.mjs").write_text(code)
+    (tmp_path / "run.mjs").write_text(MISDIRECTED)
+
+    done = subprocess.run(
+        [node, str(tmp_path / "run.mjs")], capture_output=True, text=True, timeout=20, check=False
+    )
+
+    assert json.loads(done.stdout) == ["Live updates are elsewhere.", 1]

@@ -25,13 +25,16 @@ def _free_port() -> int:
         return port
 
 
-def _start(folder: Path, port: int) -> "subprocess.Popen[str]":
+def _clean() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith(("FIVEBOX_", "PROMETHEUS_"))}
+
+
+def _start(folder: Path, port: int | str, *more: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "local.run", "--port", str(port), "--folder", str(folder)]
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("FIVEBOX_", "PROMETHEUS_"))}
     return subprocess.Popen(
-        command,
+        [*command, *more],
         cwd=PROJECT,
-        env=clean,
+        env=_clean(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -88,6 +91,97 @@ def test_the_example_account_has_rows_of_every_product(welcome: str, port: int) 
     for path in ("habits", "timers", "characters", "nutrition/plans", "reviews"):
         rows = subprocess.check_output([*curl, "--header", bearer, f"{url}/v1/{path}"])
         assert json.loads(rows)["items"], path
+
+
+def _flask(folder: Path, *words: str, told: str = "") -> "subprocess.CompletedProcess[str]":
+    """What `make flask ARGS="<words>"` does."""
+    return subprocess.run(
+        [sys.executable, "-m", "local.command", str(folder), *words],
+        cwd=PROJECT,
+        env=_clean(),
+        input=told,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+
+
+def test_the_administrator_it_names_is_one(welcome: str, port: int) -> None:
+    password = re.findall(r"as admin@example.com with the password (\S+)", welcome)[0]
+    url = f"http://127.0.0.1:{port}/v1"
+    body = json.dumps({"email": "admin@example.com", "password": password})
+    curl = ["curl", "--silent", "--fail", "--header", "Content-Type: application/json"]
+    login = subprocess.check_output([*curl, "--data", body, f"{url}/accounts/login"])
+    bearer = f"Authorization: Bearer {json.loads(login)['tokens']['access_token']}"
+    flags = subprocess.check_output([*curl, "--header", bearer, f"{url}/admin/flags"])
+    assert json.loads(flags)
+
+
+@pytest.mark.usefixtures("welcome")
+def test_a_flask_command_acts_on_what_it_serves(folder: Path) -> None:
+    seeded = _flask(folder, "content", "seed")
+    assert re.fullmatch(r"0 documents created, 0 changed, \d+ unchanged\.\n", seeded.stdout)
+    words = ("create-admin", "second@example.com")
+    created = _flask(folder, *words, told="a long enough password\n")
+    assert created.stdout.endswith("second@example.com is an administrator.\n")
+    assert _flask(folder, *words, told="a long enough password\n").returncode == 1
+    assert (folder / "environment.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_where_nothing_runs_a_flask_command_says_so_in_one_line(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        done = _flask(folder, "content", "seed")
+        assert done.returncode == 1
+        assert done.stderr.startswith("Nothing runs here")
+        assert "make run" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("welcome")
+def test_a_page_of_this_machine_may_call_it(port: int) -> None:
+    origin = "http://localhost:5173"
+    for number in (port, port + 1):
+        answer = subprocess.check_output(
+            ["curl", "-s", "-i", "-H", f"Origin: {origin}", f"http://127.0.0.1:{number}/v1/events"],
+            text=True,
+        )
+        allowed = re.findall(r"^Access-Control-Allow-Origin: (\S+)", answer, re.M | re.I)
+        assert allowed in (["*"], [origin]), answer
+
+
+def test_other_machines_reach_it_when_asked_for(tmp_path: Path) -> None:
+    port = _free_port()
+    process = _start(tmp_path / "data", port, "--host", "0.0.0.0")  # noqa: S104 - that is tested
+    try:
+        address = re.findall(r"serves http://([\d.]+):", _read_welcome(process))[0]
+        assert address != "0.0.0.0"  # noqa: S104
+        for host in (address, "127.0.0.1"):
+            url = f"http://{host}:{port}/openapi.json"
+            document = json.loads(subprocess.check_output(["curl", "--silent", url]))
+            assert document["servers"] == [{"url": f"http://{address}:{port}"}]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=SECONDS)
+    assert _flask(tmp_path / "data", "content", "seed").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("port", "more", "line"),
+    [
+        ("abc", (), "PORT must be a number from 1 to 65534, not 'abc'; try: make run PORT=8100\n"),
+        ("65535", (), "PORT must be a number from 1 to 65534, not '65535'"),
+        ("8100", ("--host", "192.0.2.1"), "HOST=192.0.2.1 is no address of this machine"),
+    ],
+)
+def test_a_faulty_place_is_said_in_one_line(
+    tmp_path: Path, port: str, more: tuple[str, ...], line: str
+) -> None:
+    process = _start(tmp_path / "data", port, *more)
+    output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 1
+    assert output.startswith(line)
+    assert output.count("\n") == 1
 
 
 @pytest.mark.usefixtures("welcome")

@@ -1,5 +1,7 @@
 """Which mail settings are taken, and what a server without them does."""
 
+import re
+
 import pytest
 from pydantic import ValidationError
 
@@ -115,11 +117,28 @@ def test_in_development_the_log_shows_the_mail(make_app, log_lines, owner_connec
     assert owner_connection.execute("SELECT state FROM mails").fetchall() == [("sent",)]
 
 
-def test_in_development_the_log_shows_no_mail_to_nobody(make_app, log_lines, owner_connection):
+def test_in_development_the_mail_is_readable(make_app, capsys):
+    client = make_app(environment=Environment.DEVELOPMENT).test_client()
+    body = {"email": "ada@example.com", "password": "quite a long one", "name": "Ada"}
+
+    client.post("/v1/accounts/register", json=body)
+
+    shown = capsys.readouterr().out
+    _, _, mail = shown.partition("To: ada@example.com\nSubject: ")
+    (link,) = re.findall(r"^\s*(http\S+/verify-address#token=[\w-]+)\s*$", mail, re.M)
+    token = link.partition("=")[2]
+    answer = client.post("/v1/accounts/verify-address", json={"token": token})
+    assert answer.status_code == 204
+
+
+def test_in_development_the_log_shows_no_mail_to_nobody(
+    make_app, log_lines, owner_connection, capsys
+):
     client = make_app(environment=Environment.DEVELOPMENT).test_client()
 
     answer = client.post("/v1/accounts/reset-password/request", json={"email": "no@example.com"})
 
     assert answer.status_code == 202
     assert [line for line in log_lines() if "no@example.com" in line] == []
+    assert "no@example.com" not in capsys.readouterr().out
     assert owner_connection.execute("SELECT state FROM mails").fetchall() == [("dropped",)]
