@@ -1,6 +1,7 @@
 """The examples of the pages that promise it, run against a server as `make run` serves."""
 
 import re
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -26,14 +27,20 @@ PRELUDE = 'curl() { command curl --fail-with-body "$@"; }\n'
 
 @pytest.fixture
 def address(make_app: Callable[..., APIFlask]) -> Iterator[str]:
-    """Where a development server listens."""
-    app = make_app(environment=Environment.DEVELOPMENT)
+    """Where a development server listens, which has the content and the account of the README."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    app = make_app(environment=Environment.DEVELOPMENT, public_url=url)
     with app.app_context():
         load_seeds()
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    you = {"email": "you@example.com", "password": "a long passphrase", "name": "You"}
+    assert app.test_client().post("/v1/accounts/register", json=you).status_code == 201
+    server = make_server("127.0.0.1", port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.port}"
+    yield url
     server.shutdown()
     thread.join()
     make_app()
@@ -50,9 +57,8 @@ def test_the_pages_of_features_and_products_are_among_them() -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_examples_do_as_they_say(
-    name: str, address: str, register: Callable[..., Account], admin: Account, tmp_path: Path
+    name: str, address: str, admin: Account, tmp_path: Path
 ) -> None:
-    register("you@example.com", "a long passphrase")
     page = (DOCS / name).read_text()
     # Each with the output that stands right below it, if one does.
     examples = re.findall(r"^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", page, re.M | re.S)

@@ -128,4 +128,7 @@ def test_at_an_address_without_streams_it_ends(project, tmp_path):
         [node, str(tmp_path / "run.mjs")], capture_output=True, text=True, timeout=20, check=False
     )
 
-    assert json.loads(done.stdout) == ["Live updates are elsewhere.", 1]
+    message, asked = json.loads(done.stdout)
+    assert message == "Live updates are elsewhere."
+    # The Fetch standard has a 421 tried once more by itself, over a new connection.
+    assert asked <= 2
