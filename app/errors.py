@@ -6,8 +6,9 @@ from typing import Any, Self
 import structlog
 from apiflask import APIFlask, HTTPError
 from flask import Response, current_app, g, got_request_exception, request
+from psycopg.errors import IdleInTransactionSessionTimeout
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
@@ -170,6 +171,7 @@ def init_app(app: APIFlask) -> None:
     app.register_error_handler(HTTPException, _from_werkzeug)
     app.register_error_handler(OperationalError, _from_lost_database)
     app.register_error_handler(PoolTimeoutError, _from_lost_database)
+    app.register_error_handler(InternalError, _from_internal_error)
     app.register_error_handler(Exception, _from_bug)
 
 
@@ -206,6 +208,13 @@ def _from_lost_database(error: DBAPIError | PoolTimeoutError) -> Response:
         "The database does not answer; try again shortly.",
         {"Retry-After": "2"},
     )
+
+
+def _from_internal_error(error: InternalError) -> Response:
+    # The server ends a transaction that waits too long, as behind a stalled process.
+    if isinstance(error.orig, IdleInTransactionSessionTimeout):
+        return _from_lost_database(error)
+    return _from_bug(error)
 
 
 def _from_bug(error: Exception) -> Response:

@@ -145,6 +145,28 @@ def test_purging_removes_old_tombstones_and_raises_the_floor(run, register, owne
     ).fetchone() == (removed_rev,)
 
 
+def test_purging_keeps_what_a_young_tombstone_refers_to(run, register, owner_connection):
+    """Else the foreign key takes the tombstone along, and a device keeps its row for ever."""
+    account = register()
+    habit = {"id": "old", "name": "old", "start_date": "2026-01-01"}
+    account.client.post("/v1/habits", json=habit, headers=account.headers)
+    owner_connection.execute(
+        "INSERT INTO user_progress (user_id, id, habit_id, date, completed, deleted_at) "
+        "VALUES (%s, 'young', 'old', '2026-01-02', true, now())",
+        [account.id],
+    )
+    owner_connection.execute("UPDATE user_habits SET deleted_at = now() - interval '401 days'")
+
+    assert run("purge").output == "Removed 0 rows, 0 devices and 0 sync sessions.\n"
+
+    assert owner_connection.execute("SELECT id FROM user_progress").fetchall() == [("young",)]
+    last = owner_connection.execute(
+        "UPDATE user_progress SET deleted_at = now() - interval '401 days' RETURNING rev"
+    ).fetchone()
+    assert run("purge").output == "Removed 2 rows, 0 devices and 0 sync sessions.\n"
+    assert owner_connection.execute("SELECT purge_floor FROM sync_state").fetchone() == last
+
+
 @pytest.mark.parametrize(
     ("column", "days", "removed"),
     [

@@ -3,9 +3,10 @@
 import select
 from typing import Any
 
+import psycopg
 from apiflask import APIFlask
 from sqlalchemy import event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import InvalidatePoolError
 
 from app.database.session import carry_identity
 from app.extensions import db
@@ -18,19 +19,26 @@ def init_app(app: APIFlask) -> None:
         event.listen(db.engine, "checkout", _refuse_closed)
 
 
-def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
-    """Let the pool replace a connection that the server has closed, as at its restart.
+def _refuse_closed(connection: Any, record: Any, _proxy: Any) -> None:
+    """Let the pool replace its connections when the server has closed one, as at its restart.
 
     Nothing is sent that must be answered, which a ping in each request would be: an idle connection
     has something to read only when the server has said good-bye.
 
     Raises:
-        DisconnectionError: it is closed.
+        InvalidatePoolError: it is closed; the pool then tries a new one.
+        OperationalError: the new one is closed too. The pool's own error would not tell that from
+            a mistake of the program.
     """
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
-    if poll.poll(0):
-        raise DisconnectionError
+    if not poll.poll(0):
+        # The pool empties this for a new connection.
+        record.info["served"] = True
+    elif "served" in record.info:
+        raise InvalidatePoolError
+    else:
+        raise psycopg.OperationalError("the server closed a new connection")
 
 
 def engine_options(pool_size: int, timeout_ms: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from uuid import UUID
 import psycopg
 from flask import g, has_app_context
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
@@ -52,8 +53,24 @@ def in_scope(scope: str) -> Iterator[None]:
     """Open a scope to some statements, beside what the transaction may see already."""
     before = _identity()
     act_as(before.user_id, scope=scope)
-    yield
-    act_as(before.user_id, scope=before.scope)
+    try:
+        yield
+    finally:
+        g.identity = before
+        if _takes_statements():
+            _set_identity(db.session.connection())
+
+
+def _takes_statements() -> bool:
+    # A transaction that failed can only be rolled back; the next one begins as `g.identity` says.
+    session = db.session()
+    if not session.in_transaction() or not session.is_active:
+        return False
+    connection = session.connection()
+    if connection.invalidated:
+        return False
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.info.transaction_status == TransactionStatus.INTRANS)
 
 
 def _identity() -> Identity:

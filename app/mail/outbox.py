@@ -6,9 +6,10 @@ from uuid import UUID
 import click
 import structlog
 from flask import current_app
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from app.accounts import mailed_tokens
+from app.accounts.models import User
 from app.database.session import in_scope
 from app.errors import Forbidden
 from app.extensions import db
@@ -22,6 +23,7 @@ WORTH_SENDING = timedelta(days=1)
 # Mails of one kind to one address, or caused by one user: nobody's mailbox is to be flooded.
 MOST = 3
 MOST_WITHIN = timedelta(hours=1)
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 logger = structlog.get_logger(__name__)
 
@@ -67,10 +69,17 @@ def queue(template: str, recipient: str, user_id: UUID | None) -> None:
 
 
 def may_queue(template: str, recipient: str, user_id: UUID | None) -> bool:
-    """Whether one more mail of a kind may go to the address, and be caused by the user."""
+    """Whether one more mail of a kind may go to the address, and be caused by the user.
+
+    Until the caller commits, requests for the same address or user wait: each counts the mail of
+    the one before.
+    """
     about = Mail.recipient == recipient
+    # Users before addresses, whoever comes: no two requests wait for each other in a circle.
     if user_id is not None:
         about |= Mail.user_id == user_id
+        db.session.execute(_LOCK, {"name": f"mails of {user_id}"})
+    db.session.execute(_LOCK, {"name": f"mails to {recipient}"})
     with in_scope("accounts"):
         recent = db.session.scalar(
             select(func.count()).where(
@@ -85,11 +94,16 @@ def withdraw(user_id: UUID, *templates: str) -> None:
 
     The caller holds the lock of the user's row, which whoever makes a token takes too.
     """
-    db.session.execute(
-        update(Mail)
-        .where(Mail.user_id == user_id, Mail.template.in_(templates), Mail.state == "waiting")
-        .values(state="dropped", ended_at=func.now())
-    )
+    # One whose user is looked up only when it is sent is known by the address.
+    address = select(User.email).where(User.id == user_id).scalar_subquery()
+    about = (Mail.user_id == user_id) | (Mail.user_id.is_(None) & (Mail.recipient == address))
+    with in_scope("accounts"):
+        db.session.execute(
+            update(Mail)
+            .where(about, Mail.template.in_(templates), Mail.state == "waiting")
+            .values(state="dropped", ended_at=func.now())
+            .execution_options(synchronize_session=False)
+        )
     mailed_tokens.revoke(user_id, *templates)
 
 

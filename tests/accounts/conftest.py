@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import psycopg
 import pyotp
 import pytest
+from psycopg.sql import SQL
 from structlog.stdlib import ProcessorFormatter
 from werkzeug.test import TestResponse
 
@@ -57,22 +58,22 @@ def log_lines(app) -> Iterator[Callable[[], list[str]]]:
 
 
 @pytest.fixture
-def wait_for_lock(servers) -> Callable[[], None]:
-    """Wait until a statement of the app waits for a row that another transaction holds."""
+def wait_for_lock(servers) -> Callable[..., None]:
+    """Wait until statements of the app wait for what another transaction holds."""
 
-    def wait() -> None:
+    def wait(statements: int = 1) -> None:
         with psycopg.connect(servers.superuser_url, autocommit=True) as watcher:
             # The server polls; statement_timeout makes a wait that never ends a failure.
             watcher.execute(f"SET statement_timeout = '{GIVE_UP_SECONDS}s'")
             watcher.execute(
-                """
+                SQL("""
                 DO $$ BEGIN LOOP
                     PERFORM pg_stat_clear_snapshot();
-                    EXIT WHEN EXISTS (SELECT FROM pg_stat_activity
+                    EXIT WHEN {} <= (SELECT count(*) FROM pg_stat_activity
                         WHERE usename = 'fivebox_app' AND wait_event_type = 'Lock');
                     PERFORM pg_sleep(0.01);
                 END LOOP; END $$
-                """
+                """).format(statements)
             )
 
     return wait

@@ -1,5 +1,6 @@
 """A forgotten password: asked for by anybody, chosen by who reads the mail."""
 
+from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from time import perf_counter
 
@@ -137,6 +138,48 @@ def test_too_many_mails_are_not_sent_and_not_told(sign_up, ask, send, mail_serve
 
     assert {answer.status_code for answer in answers} == {202}
     assert len(mail_server.to(account.email)) == before + 3
+
+
+def test_asking_at_once_does_not_pass_the_limit(mailing, owner_connection, wait_for_lock):
+    def ask(_number: int) -> int:
+        body = {"email": "ada@example.com"}
+        answer = mailing.test_client().post("/v1/accounts/reset-password/request", json=body)
+        return answer.status_code
+
+    before = [ask(number) for number in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        with owner_connection.transaction():
+            # Mails can be counted, but not queued.
+            owner_connection.execute("LOCK mails IN SHARE MODE")
+            late = pool.map(ask, range(2))
+            wait_for_lock(2)
+        statuses = [*before, *late]
+
+    assert statuses == [202] * 4
+    assert owner_connection.execute("SELECT count(*) FROM mails").fetchone() == (3,)
+
+
+def test_a_change_of_the_password_withdraws_waiting_mails(
+    sign_up, ask, send, mail_server, owner_connection
+):
+    account, other = sign_up(), sign_up("eve@example.com")
+    for email in (account.email, other.email):
+        ask(email)
+    answer = account.client.post(
+        "/v1/accounts/me/password",
+        json={"current_password": account.password, "new_password": NEW},
+        headers=account.headers,
+    )
+    assert answer.status_code in (200, 204), answer.text
+
+    send()
+
+    query = "SELECT recipient, state FROM mails WHERE template = 'reset-password'"
+    assert dict(owner_connection.execute(query).fetchall()) == {
+        account.email: "dropped",
+        other.email: "sent",
+    }
+    assert mail_server.to(account.email)[-1]["Subject"] == "Your password was changed"
 
 
 def test_one_place_cannot_ask_for_many(make_app, mail_server):

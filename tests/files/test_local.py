@@ -111,6 +111,25 @@ def test_an_upload_repeated_while_it_is_completed_is_told(
     assert user.complete().status == 200
 
 
+@pytest.mark.parametrize(("method", "path"), [("DELETE", ""), ("POST", "/complete")])
+def test_an_upload_leaves_nothing_when_its_file_is_done_with_meanwhile(
+    user: Person, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    """Else links that outlive their files would fill the disk past any quota."""
+    request = user.declare().json()["upload"]
+    upload(request, TEXT)
+    write = user.served.storage.write
+
+    def end_before(key: str, chunks: Iterator[bytes]) -> None:
+        assert user.call(method, f"/v1/files/f1{path}").status in (200, 204)
+        write(key, chunks)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(user.served.storage, "write", end_before)
+        assert upload(request, TEXT).status in (404, 409)
+    assert [key for key in user.served.stored_keys() if "/uploads/" in key] == []
+
+
 def test_a_forged_link_opens_nothing(user: Person) -> None:
     user.add()
     download = user.link()

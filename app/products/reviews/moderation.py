@@ -89,7 +89,10 @@ def _moderate(
     # The row is its author's: their devices hear of it as of any other change.
     act_as(owner)
     lock_feed(owner)
-    review = db.session.get_one(Review, (owner, book_id), populate_existing=True)
+    review = db.session.get(Review, (owner, book_id), populate_existing=True)
+    # Its author may have taken it back since it was looked up.
+    if review is None or review.deleted_at or not review.published:
+        raise NotFound("There is no such review.")
     if review.hidden_reason != reason:
         review.hidden_at = datetime.now(UTC) if reason else None
         review.hidden_reason = reason

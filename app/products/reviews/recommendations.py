@@ -51,7 +51,8 @@ def _ask(
 def _show(pick: Pick, titles: dict[str, str], ratings: dict[str, int]) -> dict[str, Any]:
     because = None
     explanation = "Readers rate it well."
-    if pick.because in titles:
+    # The review may have been deleted after the ranking.
+    if pick.because in titles and pick.because in ratings:
         rating = ratings[pick.because]
         because = {"book_id": pick.because, "title": titles[pick.because], "rating": rating}
         explanation = f"Because you rated {titles[pick.because]} with {rating} of 5."
