@@ -9,7 +9,7 @@ from apiflask import APIFlask
 from flask import Response, current_app, send_from_directory
 
 from app.accounts.claims import REFUSALS
-from app.etags import CONDITION
+from app.etags import CONDITION, TAGS
 from app.extensions import limiter
 from app.openapi_components import merge_nested
 from app.operations.bodies import JSON, media_type_of
@@ -34,8 +34,9 @@ RATE_LIMIT = {
     "RateLimit-Remaining": "Requests that are left in this window.",
     "RateLimit-Reset": "Seconds until the next window.",
 }
-# The request header that makes an operation give a status.
-CONDITIONS = {"304": "If-None-Match", "412": "If-Match"}
+# The request header that makes an operation give a status, and what it may hold: for a reader, `*`
+# makes no sense.
+CONDITIONS = {"304": ("If-None-Match", TAGS), "412": ("If-Match", CONDITION)}
 PROBLEM = {
     "type": "object",
     "title": "Problem",
@@ -130,13 +131,13 @@ def _declare_uploads(paths: dict[str, Any]) -> None:
 def _declare_conditions(operation: dict[str, Any]) -> None:
     """Give the operations that answer 304 or 412 the headers of conditional requests."""
     responses = operation["responses"]
-    headers = [name for status, name in CONDITIONS.items() if status in responses]
-    for name in headers:
+    headers = [header for status, header in CONDITIONS.items() if status in responses]
+    for name, pattern in headers:
         operation.setdefault("parameters", []).append(
             {
                 "in": "header",
                 "name": name,
-                "schema": {"type": "string", "pattern": CONDITION},
+                "schema": {"type": "string", "pattern": pattern},
                 "required": False,
             }
         )
