@@ -10,8 +10,9 @@ from app.errors import PreconditionFailed, Problem
 
 HEADERS = ("If-Match", "If-None-Match")
 _TAG = '(W/)?"[!#-~]*"'
-# `*`, or entity tags in a list (RFC 9110, section 8.8.3); in JSON Schema too.
-CONDITION = rf"^(\*|{_TAG}( *, *{_TAG})*)$"
+# Entity tags in a list, or `*` (RFC 9110, section 8.8.3); in JSON Schema too.
+TAGS = rf"^{_TAG}( *, *{_TAG})*$"
+CONDITION = rf"^\*$|{TAGS}"
 
 
 class MalformedCondition(Problem):

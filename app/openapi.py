@@ -10,7 +10,7 @@ from flask import Response, current_app, redirect, send_from_directory, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.accounts.claims import REFUSALS
-from app.etags import CONDITION
+from app.etags import CONDITION, TAGS
 from app.extensions import limiter
 from app.openapi_components import merge_nested
 from app.operations.bodies import JSON, media_type_of
@@ -35,8 +35,9 @@ RATE_LIMIT = {
     "RateLimit-Remaining": "Requests that are left in this window.",
     "RateLimit-Reset": "Seconds until the next window.",
 }
-# The request header that makes an operation give a status.
-CONDITIONS = {"304": "If-None-Match", "412": "If-Match"}
+# The request header that makes an operation give a status, and what it may hold: for a reader, `*`
+# makes no sense.
+CONDITIONS = {"304": ("If-None-Match", TAGS), "412": ("If-Match", CONDITION)}
 PROBLEM = {
     "type": "object",
     "title": "Problem",
@@ -164,13 +165,13 @@ def _is_vague(answer: dict[str, Any]) -> bool:
 def _declare_conditions(operation: dict[str, Any]) -> None:
     """Give the operations that answer 304 or 412 the headers of conditional requests."""
     responses = operation["responses"]
-    headers = [name for status, name in CONDITIONS.items() if status in responses]
-    for name in headers:
+    headers = [header for status, header in CONDITIONS.items() if status in responses]
+    for name, pattern in headers:
         operation.setdefault("parameters", []).append(
             {
                 "in": "header",
                 "name": name,
-                "schema": {"type": "string", "pattern": CONDITION},
+                "schema": {"type": "string", "pattern": pattern},
                 "required": False,
             }
         )
