@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -47,12 +48,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def trickle(handler: BaseHTTPRequestHandler, gone: threading.Event) -> None:
-    """Send a header without end, byte by byte, until the other side is gone, which sets `gone`."""
+    """Send a header byte by byte, for 8 s or until the other side is gone, which sets `gone`."""
+    end = time.monotonic() + 8
     handler.connection.settimeout(0.02)
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
     handler.close_connection = True
     try:
         while not _has_ended(handler.connection):
+            if time.monotonic() > end:
+                return
             handler.wfile.write(b"x")
     except ConnectionError:
         pass
