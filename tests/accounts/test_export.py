@@ -1,6 +1,7 @@
 """Export of all one's data: a zip that is made while it is sent."""
 
 import io
+import re
 import zipfile
 from base64 import b64encode
 
@@ -37,7 +38,8 @@ def export(client):
 def demo(make_app, client) -> Account:
     """The demo account, which has rows of every product."""
     runner = make_app(environment=Environment.DEVELOPMENT).test_cli_runner()
-    password = runner.invoke(args=["seed"]).output.split()[-1]
+    told = runner.invoke(args=["seed"]).output
+    password = re.findall(r"demo@example.com with the password (\S+)", told)[0]
     body = {"email": "demo@example.com", "password": password}
     session = client.post("/v1/accounts/login", json=body).get_json()
     return Account(session["user"]["id"], body["email"], password, session["tokens"], client)

@@ -120,7 +120,7 @@ def test_many_come_in_batches(run, users):
         (line("nobody"), "line 2: email: "),
         (line("ADA@example.com"), "line 2: email: is on line 1 too"),
         (line("b@example.com", name=""), "line 2: name: "),
-        (line("b@example.com", name="a\0b"), "line 2: input: must not contain"),
+        (line("b@example.com", name="a\0b"), "line 2: name: must not contain"),
         (line("b@example.com", password_hash="md5:abc"), "line 2: password_hash: must be a bcrypt"),
         (
             line("b@example.com", password_hash=f"$2b$31${'a' * 53}"),

@@ -1,6 +1,7 @@
 """Templates, demo timers and figures."""
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
@@ -69,7 +70,8 @@ def test_the_demo_timers_open_with_their_passphrase(
     make_app: Callable[..., APIFlask], client: FlaskClient
 ) -> None:
     runner = make_app(environment=Environment.DEVELOPMENT).test_cli_runner()
-    password = runner.invoke(args=["seed"]).output.split()[-1]
+    told = runner.invoke(args=["seed"]).output
+    password = re.findall(r"demo@example.com with the password (\S+)", told)[0]
     body = {"email": "demo@example.com", "password": password}
     tokens = client.post("/v1/accounts/login", json=body).get_json()["tokens"]
     demo = Account("", body["email"], password, tokens, client)
