@@ -1,5 +1,6 @@
 """The races, archetypes and items, and what becomes of characters when content goes."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -166,7 +167,7 @@ def test_the_demo_has_characters_that_wear_what_they_may(
     app = make_app(environment=Environment.DEVELOPMENT)
     result = app.test_cli_runner().invoke(args=["seed"])
     assert result.exit_code == 0, result.output
-    password = result.output.split()[-1]
+    password = re.findall(r"demo@example.com with the password (\S+)", result.output)[0]
     client = app.test_client()
     login = {"email": "demo@example.com", "password": password, "device_name": "browser"}
     tokens = client.post("/v1/accounts/login", json=login).get_json()["tokens"]
