@@ -52,6 +52,8 @@ class Operator:
             "letsencrypt_directory": authority.directory,
             "letsencrypt_ca_bundle": bundle,
             "letsencrypt_check_address": host.address,
+            "fivebox_verify_address": host.address,
+            "fivebox_verify_ca": str(authority.folder / "issued-root.pem"),
         }
         if host.memory_mb:
             # A host of the lab sees the memory of the machine it runs on.
