@@ -1,12 +1,15 @@
 """The API through its public name, for the operators' tools."""
 
 import json
+import secrets
 import ssl
 from typing import Any
 
 import urllib3
 
 SECONDS = 20
+# Longer than the silence between two heartbeats.
+STREAM_SECONDS = 80
 
 
 class Public:
@@ -29,9 +32,7 @@ class Public:
             server_hostname=domain,
             assert_hostname=domain,
             maxsize=connections,
-            block=True,
             retries=False,
-            timeout=SECONDS,
         )
 
     def ask(
@@ -55,17 +56,29 @@ class Public:
             sent = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
         return self._pool.request(
-            method, path, body=sent, headers=headers, redirect=False, preload_content=not stream
+            method,
+            path,
+            body=sent,
+            headers=headers,
+            redirect=False,
+            preload_content=not stream,
+            timeout=STREAM_SECONDS if stream else SECONDS,
         )
 
-    def register(self, email: str, password: str) -> str:
-        """Make an account and return its access token."""
+    def register(self) -> tuple[str, str]:
+        """Make an account for a while; returns its password and access token.
+
+        Raises:
+            ValueError: it was refused.
+        """
+        # Nobody receives mail at example.com (RFC 2606, RFC 7505).
+        password = secrets.token_urlsafe(24)
+        email = f"check-{secrets.token_hex(8)}@example.com"
         account = {"email": email, "password": password, "name": "Check"}
         answer = self.ask("POST", "/v1/accounts/register", account)
         if answer.status != 201:
             raise ValueError(f"the account was refused with {answer.status}: {answer.data.decode()}")
-        token: str = answer.json()["tokens"]["access_token"]
-        return token
+        return password, answer.json()["tokens"]["access_token"]
 
 
 def members(answer: urllib3.BaseHTTPResponse) -> Any:

@@ -1,7 +1,6 @@
 """Verify a running API through its public name; what is wrong is printed, one line a fault."""
 
 import argparse
-import secrets
 import socket
 import ssl
 import sys
@@ -83,9 +82,8 @@ def _certificate(public: Public, ca: str) -> Iterator[str]:
 
 
 def _story(public: Public) -> Iterator[str]:
-    password = secrets.token_urlsafe(24)
     try:
-        token = public.register(f"verify-{secrets.token_hex(8)}@{public.domain}", password)
+        password, token = public.register()
     except ValueError as error:
         yield str(error)
         return
