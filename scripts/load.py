@@ -27,6 +27,8 @@ from gevent.pool import Group  # noqa: E402
 from scripts.public import Public, members  # noqa: E402
 
 HABITS = "/v1/habits"
+# Kept alive; more are opened when more are needed at once.
+CONNECTIONS = 64
 # Streams of one account: below FIVEBOX_STREAMS_PER_USER.
 STREAMS_EACH = 5
 # A browser waits before it opens a stream again; all at once would be a load of its own.
@@ -178,16 +180,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("domain")
     parser.add_argument("--address", default="", help="where to find it instead of by DNS")
+    parser.add_argument("--port", type=int, default=443)
     parser.add_argument("--ca", default="", help="file of the authority to trust")
     parser.add_argument("--rate", type=float, default=100, help="requests a second")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--streams", type=int, default=0, help="streams of live updates")
     parser.add_argument("--samples", type=Path, help="file for the time and milliseconds of each")
     given = parser.parse_args()
-    public = Public(given.domain, given.address, given.ca, connections=64)
+    public = Public(given.domain, given.address, given.ca, CONNECTIONS, given.port)
     accounts = [public.register()[1] for _ in range(1 + -(-given.streams // STREAMS_EACH))]
     load = Load(public, accounts[0])
-    followed = Public(given.domain, given.address, given.ca, connections=given.streams or 1)
+    followed = Public(given.domain, given.address, given.ca, given.streams or 1, given.port)
     streams = Streams(followed, accounts[1:], given.streams)
     streams.await_open(given.streams)
     print(json.dumps({"begun": time.time()}), file=sys.stderr, flush=True)

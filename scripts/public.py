@@ -20,14 +20,18 @@ class Public:
         address: where to find it; "" asks the DNS.
         ca: file of the authority to trust; "" takes those of this machine.
         connections: that are kept.
+        port: where it listens.
     """
 
-    def __init__(self, domain: str, address: str = "", ca: str = "", connections: int = 1) -> None:
+    def __init__(
+        self, domain: str, address: str = "", ca: str = "", connections: int = 1, port: int = 443
+    ) -> None:
         self.domain = domain
         self.address = address or domain
         context = ssl.create_default_context(cafile=ca or None)
         self._pool = urllib3.HTTPSConnectionPool(
             self.address,
+            port,
             ssl_context=context,
             server_hostname=domain,
             assert_hostname=domain,

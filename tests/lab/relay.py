@@ -1,0 +1,67 @@
+"""Clients far away: a relay that delays all bytes, and the ends of connections, both ways."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+CHUNK = 65_536
+
+
+class Relay:
+    """Relays the connections of a local port.
+
+    Args:
+        address: of the server.
+        port: of the server.
+        delay: seconds that each byte is on its way.
+    """
+
+    def __init__(self, address: str, port: int, delay: float) -> None:
+        self._server = (address, port)
+        self._delay = delay
+
+    async def serve(self) -> asyncio.Server:
+        """Listen on a free port of loopback."""
+        return await asyncio.start_server(self._accept, "127.0.0.1", 0)
+
+    async def _accept(
+        self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter
+    ) -> None:
+        server, to_server = await asyncio.open_connection(*self._server)
+        await asyncio.gather(self._carry(client, to_server), self._carry(server, to_client))
+
+    async def _carry(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        ended = False
+        while not ended:
+            try:
+                chunk = await source.read(CHUNK)
+            except OSError:
+                chunk = b""
+            ended = not chunk
+            loop.call_later(self._delay, target.close if ended else target.write, *[chunk] * bool(chunk))
+
+
+@contextmanager
+def far_away(address: str, port: int, delay: float) -> Iterator[int]:
+    """Run a relay in a thread; yields its port.
+
+    Args:
+        address: of the server.
+        port: of the server.
+        delay: seconds that each byte is on its way.
+    """
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(Relay(address, port, delay).serve())
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        with contextlib.suppress(RuntimeError):
+            loop.close()
