@@ -3,7 +3,8 @@
 Requests begin at their time whether those before have ended or not (an open loop), and a duration
 counts from that time. Half are POSTs of new rows, half are GETs of rows acknowledged before, over
 connections that are kept alive; nothing is tried twice. At the end all rows are read back. Streams
-of live updates stay open meanwhile, and are opened again when they end, as a browser does.
+of live updates stay open meanwhile, and are opened again when they end, as a browser does. SIGTERM
+ends it early, with its results.
 """
 
 # Before anything imports sockets.
@@ -14,6 +15,7 @@ monkey.patch_all()
 import argparse  # noqa: E402
 import json  # noqa: E402
 import random  # noqa: E402
+import signal  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 from collections import Counter  # noqa: E402
@@ -61,6 +63,11 @@ class Load:
         self.public = public
         self.token = token
         self.results = Results()
+        self.ended = False
+
+    def end(self) -> None:
+        """Begin no further request."""
+        self.ended = True
 
     def run(self, rate: float, seconds: float) -> None:
         """Send requests.
@@ -72,6 +79,8 @@ class Load:
         begun = time.time()
         sent = Group()
         for number in range(int(rate * seconds)):
+            if self.ended:
+                break
             due = begun + number / rate
             gevent.sleep(max(0.0, due - time.time()))
             sent.spawn(self._once, number, due)
@@ -193,7 +202,8 @@ def main() -> int:
     followed = Public(given.domain, given.address, given.ca, given.streams or 1, given.port)
     streams = Streams(followed, accounts[1:], given.streams)
     streams.await_open(given.streams)
-    print(json.dumps({"begun": time.time()}), file=sys.stderr, flush=True)
+    gevent.signal_handler(signal.SIGTERM, load.end)
+    print("begun", file=sys.stderr, flush=True)
     load.run(given.rate, given.seconds)
     streams.close()
     load.check()

@@ -81,7 +81,9 @@ class Public:
         account = {"email": email, "password": password, "name": "Check"}
         answer = self.ask("POST", "/v1/accounts/register", account)
         if answer.status != 201:
-            raise ValueError(f"the account was refused with {answer.status}: {answer.data.decode()}")
+            raise ValueError(
+                f"the account was refused with {answer.status}: {answer.data.decode()}"
+            )
         return password, answer.json()["tokens"]["access_token"]
 
 

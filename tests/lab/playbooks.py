@@ -65,6 +65,16 @@ class Operator:
         with (host.root / "etc/hosts").open("a") as hosts:
             hosts.write(f"{network.GATEWAY} {NAME}\n")
 
+    @classmethod
+    def find(cls, host: Host) -> "Operator":
+        """The operator of a host that was deployed before."""
+        operator = cls.__new__(cls)
+        operator.host = host
+        operator.variables = host.folder / "variables.yml"
+        values = yaml.safe_load(operator.variables.read_text())
+        operator.secrets = {name: values[name] for name in NAMES}
+        return operator
+
     def play(self, name: str, *options: str) -> Play:
         """Run a playbook.
 

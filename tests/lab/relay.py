@@ -26,9 +26,7 @@ class Relay:
         """Listen on a free port of loopback."""
         return await asyncio.start_server(self._accept, "127.0.0.1", 0)
 
-    async def _accept(
-        self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter
-    ) -> None:
+    async def _accept(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_connection(*self._server)
         await asyncio.gather(self._carry(client, to_server), self._carry(server, to_client))
 
@@ -41,7 +39,9 @@ class Relay:
             except OSError:
                 chunk = b""
             ended = not chunk
-            loop.call_later(self._delay, target.close if ended else target.write, *[chunk] * bool(chunk))
+            loop.call_later(
+                self._delay, target.close if ended else target.write, *[chunk] * bool(chunk)
+            )
 
 
 @contextmanager

@@ -22,9 +22,7 @@ def held():
 
 def told(lock):
     """A lock in words."""
-    since, until = (
-        time.strftime("%H:%M:%S", time.gmtime(lock[at])) for at in ("since", "expires")
-    )
+    since, until = (time.strftime("%H:%M:%S", time.gmtime(lock[at])) for at in ("since", "expires"))
     return f"{lock['holder']} holds the lock since {since} UTC; it expires at {until} UTC"
 
 

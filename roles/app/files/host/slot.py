@@ -6,7 +6,9 @@ connections that nginx keeps to the old slot end by themselves within seconds (k
 """
 
 import argparse
+import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,7 @@ SERVICES = ("fivebox-api", "fivebox-events")
 HEALTHY_SECONDS = 30
 PROOF_SECONDS = 15
 DRAIN_SECONDS = 30
+LOW_PRIORITY = 10
 # Flag of a socket that listens (__SO_ACCEPTCON), in /proc/net/unix.
 LISTENING = 0x10000
 
@@ -126,11 +129,42 @@ def start(version):
     systemctl("stop", *units(slot))
     link(ROOT / "releases" / version, ROOT / "slots" / slot)
     try:
-        systemctl("start", *units(slot))
+        start_gently(slot)
         probe(slot)
     except Fault:
         systemctl("stop", *units(slot))
         raise
+    yield_to(slot, 0)
+
+
+def start_gently(slot):
+    """Start the units of a slot behind the requests that the other slot answers meanwhile."""
+    begun = subprocess.Popen(["systemctl", "start", *units(slot)], stderr=subprocess.PIPE)
+    while begun.poll() is None:
+        yield_to(slot, LOW_PRIORITY)
+        time.sleep(0.1)
+    if begun.returncode:
+        raise Fault(
+            f"release {release(slot)} does not start; see: journalctl -u 'fivebox-*@{slot}'"
+        )
+
+
+def yield_to(slot, nice):
+    """Set the priority of all that a slot runs; only a slot that starts has a low one."""
+    shown = subprocess.run(
+        ["systemctl", "show", "--value", "--property=MainPID", *units(slot)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    waiting = [int(pid) for pid in shown.stdout.split() if pid != "0"]
+    while waiting:
+        pid = waiting.pop()
+        # A process or a thread may end meanwhile.
+        with contextlib.suppress(OSError):
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), nice)
+                waiting += map(int, (thread / "children").read_text().split())
 
 
 def lead_to(slot):

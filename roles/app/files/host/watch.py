@@ -17,7 +17,7 @@ ENOUGH = 50
 # Probes that may fail one after another.
 FAILURES = 2
 PAUSE_SECONDS = 1
-SAMPLE = re.compile(r'^(http_requests_total|http_request_duration_seconds_bucket)\{(.*)\} (\S+)$')
+SAMPLE = re.compile(r"^(http_requests_total|http_request_duration_seconds_bucket)\{(.*)\} (\S+)$")
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
