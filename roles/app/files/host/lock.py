@@ -1,4 +1,4 @@
-"""`fivebox lock`: let one deploy at a time work on this environment: a lock that names its holder and expires."""
+"""`fivebox lock`: one deploy at a time works on an environment; who holds it is named, and it expires."""
 
 import argparse
 import fcntl

@@ -212,6 +212,14 @@ def renew():
     retire()
 
 
+def stop():
+    """Stop what serves, for good, once nobody is connected any more."""
+    slot = active()
+    until(lambda: connections(slot) == 0, DRAIN_SECONDS)
+    systemctl("disable", "--quiet", "--now", *units(slot))
+    print("stopped")
+
+
 def ensure():
     """Start the slot that serves, should it have been stopped; tells when it was."""
     slot = active()
@@ -282,6 +290,7 @@ def main():
     add(retire, "stop the slot that does not serve, once nobody uses it")
     add(renew, "serve the same release with changed settings")
     add(ensure, "start the slot that serves, should it have been stopped")
+    add(stop, "stop what serves, for good, once nobody uses it")
     verb = add(good, "note that the serving release is good")
     verb.add_argument("--forget", action="store_true", help="and that later ones are not")
     add(prune, "remove old releases").add_argument("count", type=int)
