@@ -19,6 +19,9 @@ run: $(VENV)/.local ## Serve the API with embedded PostgreSQL and Valkey (PORT=8
 test: $(VENV)/.dev ## Run all tests that need no root
 	$(BIN)/pytest -n 2 $(ARGS)
 
+test-previous: $(VENV)/.dev ## Run the tests of the release before on the new schema (PREVIOUS=v1.0.0)
+	$(BIN)/python -m scripts.test_previous $(PREVIOUS)
+
 coverage: $(VENV)/.dev ## Run the tests and report the coverage of app/
 	$(BIN)/pytest -n 2 --cov --cov-report=term-missing:skip-covered
 
@@ -75,5 +78,5 @@ $(VENV)/.dev: requirements-dev.txt
 	@$(PYTHON) scripts/setup.py $(VENV) requirements-dev.txt
 	@touch $@ $(VENV)/.local
 
-.PHONY: help run test coverage lint format requirements audit release secrets lab lab-releases lab-clean \
+.PHONY: help run test test-previous coverage lint format requirements audit release secrets lab lab-releases lab-clean \
   molecule clean
