@@ -74,7 +74,8 @@ def findings(revision: str, sql: str, announced: bool) -> bool:
     excluded = f"{EXCLUDED},{CONTRACT}" if announced else EXCLUDED
     options = ["--pg-version=15", f"--exclude={excluded}"]
     with tempfile.NamedTemporaryFile("w", prefix=f"{revision}-", suffix=".sql") as file:
-        file.write(sql)
+        # Each migration has a transaction of its own; printed, all are in one.
+        file.write(f"BEGIN;\n{sql.rstrip().removesuffix('COMMIT;')}\nCOMMIT;\n")
         file.flush()
         return bool(subprocess.run(["squawk", *options, file.name], check=False).returncode)
 

@@ -1,4 +1,4 @@
-"""`fivebox lock`: one deploy at a time works on an environment; who holds it is named, and it expires."""
+"""`fivebox lock`: one deploy at a time; the lock names its holder, and expires."""
 
 import argparse
 import fcntl
