@@ -11,7 +11,7 @@ need_python = command -v $(PYTHON) >/dev/null || \
 .DELETE_ON_ERROR:
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.local ## Serve the API with embedded PostgreSQL and Valkey (PORT=8000)
 	@$(BIN)/python -m local.run --port $(PORT)
@@ -53,6 +53,10 @@ secrets: $(VENV)/.dev ## Write the vault of an inventory (ENV=mine)
 	@test -n "$(ENV)" || { echo "Name the inventory: make secrets ENV=mine"; exit 2; }
 	@$(BIN)/python scripts/make_secrets.py $(ENV)
 
+cloud-init: $(VENV)/.dev ## Print user data for a fresh VPS, in place of bootstrap.yml (ENV=mine)
+	@test -n "$(ENV)" || { echo "Name the inventory: make cloud-init ENV=mine"; exit 2; }
+	@$(BIN)/python scripts/make_cloud_init.py $(ENV)
+
 lab: $(VENV)/.dev ## Boot a small VPS here, deploy to it, and test it (root; SUITE=bookworm)
 	$(BIN)/python -m tests.lab.drill --suite $(SUITE) $(if $(RECORD),--record)
 
@@ -78,5 +82,5 @@ $(VENV)/.dev: requirements-dev.txt
 	@$(PYTHON) scripts/setup.py $(VENV) requirements-dev.txt
 	@touch $@ $(VENV)/.local
 
-.PHONY: help run test test-previous coverage lint format requirements audit release secrets lab lab-releases lab-clean \
+.PHONY: help run test test-previous coverage lint format requirements audit release secrets cloud-init lab lab-releases lab-clean \
   molecule clean
