@@ -53,6 +53,9 @@ secrets: $(VENV)/.dev ## Write the vault of an inventory (ENV=mine)
 	@test -n "$(ENV)" || { echo "Name the inventory: make secrets ENV=mine"; exit 2; }
 	@$(BIN)/python scripts/make_secrets.py $(ENV)
 
+rotate-secrets: $(VENV)/.dev ## Put fresh secrets into a vault (ENV=mine SECRETS="jwt database redis")
+	@$(BIN)/python -m scripts.rotate_secrets $(ENV) $(SECRETS)
+
 cloud-init: $(VENV)/.dev ## Print user data for a fresh VPS, in place of bootstrap.yml (ENV=mine)
 	@test -n "$(ENV)" || { echo "Name the inventory: make cloud-init ENV=mine"; exit 2; }
 	@$(BIN)/python scripts/make_cloud_init.py $(ENV)
@@ -82,5 +85,5 @@ $(VENV)/.dev: requirements-dev.txt
 	@$(PYTHON) scripts/setup.py $(VENV) requirements-dev.txt
 	@touch $@ $(VENV)/.local
 
-.PHONY: help run test test-previous coverage lint format requirements audit release secrets cloud-init lab lab-releases lab-clean \
+.PHONY: help run test test-previous coverage lint format requirements audit release secrets rotate-secrets cloud-init lab lab-releases lab-clean \
   molecule clean

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from flask import g, has_app_context
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from app.extensions import db
@@ -61,6 +62,22 @@ def _set_identity(connection: Connection) -> None:
 @event.listens_for(Session, "after_begin")
 def _carry_identity(_session: Session, _begun: SessionTransaction, connection: Connection) -> None:
     _set_identity(connection)
+
+
+def accept_other_password(engine: Engine, password: str) -> None:
+    """Connect with another password when the URL's is refused, while it is being changed.
+
+    Args:
+        engine: whose connections.
+        password: the other one.
+    """
+
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, _record: Any, words: Any, options: dict[str, Any]) -> Any:
+        try:
+            return dialect.connect(*words, **options)
+        except OperationalError:
+            return dialect.connect(*words, **{**options, "password": password})
 
 
 def engine_options(pool_size: int, timeout_ms: int) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class EventsApp:
         settings = self._settings
         claims = scheme.lower() == "bearer" and access_claims(
             token.strip(),
-            secret=settings.jwt_secret.get_secret_value(),
+            keys=settings.jwt_keys,
             issuer=settings.public_url,
             audience=settings.jwt_audience,
         )
