@@ -13,7 +13,7 @@ from app.accounts.second_factor_routes import second_factor
 from app.analytics.routes import blueprint as analytics
 from app.audit import writes
 from app.audit.routes import blueprint as audit
-from app.database.session import engine_options
+from app.database.session import accept_other_password, engine_options
 from app.events import commits
 from app.events.routes import events
 from app.extensions import db, jwt, migrate, redis

@@ -22,13 +22,3 @@ def test_tokens_of_the_other_key_are_accepted(
     changed = make_app(jwt_secret=OTHER, jwt_other_secret=settings.jwt_secret)
     assert _status(changed, token) == 200
     assert _status(make_app(jwt_secret=OTHER), token) == 401
-
-
-def test_the_other_password_of_the_database_is_tried(
-    make_app: Callable[..., APIFlask], settings
-) -> None:
-    url = str(settings.database_url)
-    right = settings.database_url.hosts()[0]["password"]
-    wrong = type(settings.database_url)(url.replace(f":{right}@", ":not-the-password@"))
-    app = make_app(database_url=wrong, database_other_password=SecretStr(right))
-    assert app.test_client().get("/health").json["checks"]["database"]["status"] == "up"
