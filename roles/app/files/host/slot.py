@@ -27,7 +27,7 @@ SERVICES = ("fivebox-api", "fivebox-events")
 HEALTHY_SECONDS = 30
 PROOF_SECONDS = 15
 DRAIN_SECONDS = 30
-LOW_PRIORITY = 10
+LOW_PRIORITY = 5
 # Flag of a socket that listens (__SO_ACCEPTCON), in /proc/net/unix.
 LISTENING = 0x10000
 
