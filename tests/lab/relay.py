@@ -1,7 +1,6 @@
 """Clients far away: a relay that delays all bytes, and the ends of connections, both ways."""
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,8 +59,15 @@ def far_away(address: str, port: int, delay: float) -> Iterator[int]:
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(_end(server), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        with contextlib.suppress(RuntimeError):
-            loop.close()
+        loop.close()
+
+
+async def _end(server: asyncio.Server) -> None:
+    server.close()
+    carried = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in carried:
+        task.cancel()
+    await asyncio.gather(*carried, return_exceptions=True)
