@@ -1,9 +1,11 @@
 """Clients far away: a relay that delays all bytes, and the ends of connections, both ways."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 CHUNK = 65_536
 
@@ -27,20 +29,20 @@ class Relay:
 
     async def _accept(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_connection(*self._server)
-        await asyncio.gather(self._carry(client, to_server), self._carry(server, to_client))
+        # The relay may end before its connections.
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(self._carry(client, to_server), self._carry(server, to_client))
 
     async def _carry(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
-        ended = False
-        while not ended:
+        chunk = b"begin"
+        while chunk:
             try:
                 chunk = await source.read(CHUNK)
             except OSError:
                 chunk = b""
-            ended = not chunk
-            loop.call_later(
-                self._delay, target.close if ended else target.write, *[chunk] * bool(chunk)
-            )
+            arrive = partial(target.write, chunk) if chunk else target.close
+            loop.call_later(self._delay, arrive)
 
 
 @contextmanager
