@@ -8,7 +8,6 @@ from tests.lab.conftest import Api
 from tests.lab.hosts import Host
 from tests.lab.playbooks import Operator
 
-
 # The third words of the table's lines.
 SLOT_COLUMN = (["slot"], ["blue"], ["green"])
 
