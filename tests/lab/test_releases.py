@@ -200,7 +200,7 @@ def test_a_release_that_serves_badly_is_taken_back(
     assert played.failed
     assert line in " ".join(played.output.split()), played.output
     _assert_back(host, api, before)
-    # It was bad for a while, and is not any more; requests that queued behind slow ones may fail too.
+    # It was bad for a while; requests that queued behind slow ones may fail too.
     assert way == "latency" or result.figures["failed"] > 0, result.figures
     assert api.ask("GET", "/v1/content/habit_templates?limit=1").status == 200
 
