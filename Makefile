@@ -13,7 +13,7 @@ need_python = command -v $(PYTHON) >/dev/null || \
 .DELETE_ON_ERROR:
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.local ## Serve the API with embedded PostgreSQL and Valkey (PORT=8000, HOST=127.0.0.1)
 	@$(BIN)/python -m local.run --port "$(PORT)" --host "$(HOST)"
@@ -23,6 +23,9 @@ flask: $(VENV)/.local ## Run a flask command in the environment of "make run" (A
 
 test: $(VENV)/.dev ## Run all tests that need no root
 	$(BIN)/pytest -n 2 $(ARGS)
+
+test-previous: $(VENV)/.dev ## Run the tests of the release before on the new schema (PREVIOUS=v1.0.0)
+	$(BIN)/python -m scripts.test_previous $(PREVIOUS)
 
 coverage: $(VENV)/.dev ## Run the tests and report the coverage of app/
 	$(BIN)/pytest -n 2 --cov --cov-report=term-missing:skip-covered
@@ -55,8 +58,18 @@ secrets: $(VENV)/.dev ## Write the vault of an inventory (ENV=mine)
 	@test -n "$(ENV)" || { echo "Name the inventory: make secrets ENV=mine"; exit 2; }
 	@$(BIN)/python scripts/make_secrets.py $(ENV)
 
+rotate-secrets: $(VENV)/.dev ## Put fresh secrets into a vault (ENV=mine SECRETS="jwt database redis")
+	@$(BIN)/python -m scripts.rotate_secrets $(ENV) $(SECRETS)
+
+cloud-init: $(VENV)/.dev ## Print user data for a fresh VPS, in place of bootstrap.yml (ENV=mine)
+	@test -n "$(ENV)" || { echo "Name the inventory: make cloud-init ENV=mine"; exit 2; }
+	@$(BIN)/python scripts/make_cloud_init.py $(ENV)
+
 lab: $(VENV)/.dev ## Boot a small VPS here, deploy to it, and test it (root; SUITE=bookworm)
 	$(BIN)/python -m tests.lab.drill --suite $(SUITE) $(if $(RECORD),--record)
+
+lab-releases: $(VENV)/.dev ## Deploy and roll back ten times under load (root; SUITE=bookworm)
+	$(BIN)/python -m tests.lab.drill --suite $(SUITE) --releases 10 $(if $(RECORD),--record)
 
 lab-clean: $(VENV)/.dev ## Remove all hosts of the lab
 	$(BIN)/python -m tests.lab.hosts down --all
@@ -77,5 +90,6 @@ $(VENV)/.dev: requirements-dev.txt
 	@$(PYTHON) scripts/setup.py $(VENV) requirements-dev.txt
 	@touch $@ $(VENV)/.local
 
-.PHONY: help run flask test coverage lint format requirements audit release secrets lab lab-clean \
+.PHONY: help run flask test test-previous coverage lint format requirements audit release secrets \
+  rotate-secrets cloud-init lab lab-releases lab-clean \
   molecule clean

@@ -61,10 +61,18 @@ class Settings(BaseSettings):
     database_timeout_ms: int = Field(
         5000, ge=100, description="A statement that runs longer is cancelled, in milliseconds."
     )
+    database_other_password: SecretStr | None = Field(
+        None, description="Tried when the URL's is refused, while the password is changed."
+    )
     redis_url: RedisUrl = Field(description="Redis URL: rate-limit counters, cache, events.")
     jwt_secret: SecretStr = Field(
         min_length=MIN_SECRET_CHARACTERS,
         description="Key that signs access tokens, 32 characters or more.",
+    )
+    jwt_other_secret: SecretStr | None = Field(
+        None,
+        min_length=MIN_SECRET_CHARACTERS,
+        description="A second key whose tokens are accepted, while the key is changed.",
     )
     jwt_audience: str = Field("fivebox-api", description="The `aud` of access tokens.")
     password_pepper: SecretStr = Field(
@@ -307,6 +315,12 @@ class Settings(BaseSettings):
         if not all(url.startswith(("http://", "https://")) for url in urls):
             raise ValueError("each must begin with http:// or https://")
         return urls
+
+    @property
+    def jwt_keys(self) -> tuple[str, ...]:
+        """Keys whose tokens are accepted; the first one signs."""
+        keys = (self.jwt_secret, self.jwt_other_secret)
+        return tuple(key.get_secret_value() for key in keys if key)
 
     @field_validator("password_pepper")
     @classmethod

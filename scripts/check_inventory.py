@@ -28,9 +28,17 @@ from scripts.make_secrets import NAMES  # noqa: E402
 SETTINGS = ROOT / "inventories/single/group_vars/all/settings.yml"
 WIRING = ROOT / "playbooks/group_vars/all.yml"
 # Named on the command line, or in the vault when there is need.
-FURTHER = {"fivebox_release", "vault_api_settings"}
+FURTHER = {"fivebox_release", "vault_api_settings", "vault_before"}
 SECRET_LENGTHS = {"vault_jwt_secret": 32, "vault_password_pepper": 32}
 SECRET_LENGTH = 16
+NUMBERS = (
+    "fivebox_watch_seconds",
+    "fivebox_watch_error_percent",
+    "fivebox_watch_p95_ms",
+    "fivebox_lock_minutes",
+    "fivebox_verify_rate",
+    "fivebox_verify_p95_ms",
+)
 GROUPS = ("edge", "api", "database", "cache")
 REMEDY = "mend it: ansible-vault edit inventories/<inventory>/group_vars/all/vault.yml"
 KEY_TYPES = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-", "sk-ssh-ed25519@", "sk-ecdsa-sha2-")
@@ -99,12 +107,22 @@ def _settings(variables: Values) -> Iterator[str]:
             yield f"{name}: must be the name of a user, such as deploy"
     if variables.get("fivebox_admin_user") == "root":
         yield "fivebox_admin_user: root must not log in; name another user, which is made"
+    for name in NUMBERS:
+        if not _is_number(variables.get(name, 1)):
+            yield f"{name}: must be a number above 0"
     yield from _admin_keys(variables.get("fivebox_admin_keys"))
     for network in _list(variables, "fivebox_trusted_proxies"):
         try:
             ip_network(str(network))
         except ValueError as error:
             yield f"fivebox_trusted_proxies: {error}"
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return float(value) > 0
+    except (TypeError, ValueError):
+        return False
 
 
 def _list(variables: Values, name: str) -> list[Any]:

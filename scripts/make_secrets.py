@@ -37,8 +37,8 @@ def main(name: str) -> None:
         sys.exit(f"{vault.relative_to(ROOT)} exists; it is never overwritten")
     if not PASSWORD.exists():
         PASSWORD.touch(mode=0o600)
-        PASSWORD.write_text(_secret() + "\n")
-    text = "---\n" + "".join(f"{key}: {_secret()}\n" for key in NAMES)
+        PASSWORD.write_text(fresh_secret() + "\n")
+    text = "---\n" + "".join(f"{key}: {fresh_secret()}\n" for key in NAMES)
     done = subprocess.run(
         [Path(sys.executable).parent / "ansible-vault", "encrypt", "--output", vault, "-"],
         input=text,
@@ -56,7 +56,8 @@ def main(name: str) -> None:
     )
 
 
-def _secret() -> str:
+def fresh_secret() -> str:
+    """A new secret."""
     # Letters and digits only: these go into URLs and environment files.
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(LENGTH))
 

@@ -1,6 +1,7 @@
 """What a valid access token says; shared with the process of live updates."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -19,19 +20,29 @@ class ExpiredToken(Exception):
     """The token was a valid one; its time is over."""
 
 
-def access_claims(token: str, *, secret: str, issuer: str, audience: str) -> dict[str, Any] | None:
+def access_claims(
+    token: str, *, keys: Sequence[str], issuer: str, audience: str
+) -> dict[str, Any] | None:
     """Claims of an access token (JWT, RFC 7519), or None when it is not valid.
 
-    It must be signed with the secret, made for this issuer and audience, within its time, and name
-    a user and a device.
+    It must be signed with one of the keys, made for this issuer and audience, within its time, and
+    name a user and a device.
 
     Raises:
         ExpiredToken: all is right but its time, which is over.
     """
+    found = (_claims(token, key, issuer, audience) for key in keys)
+    claims = next((claims for claims in found if claims), None)
+    if claims and int(claims["exp"]) <= time.time():
+        raise ExpiredToken
+    return claims
+
+
+def _claims(token: str, key: str, issuer: str, audience: str) -> dict[str, Any] | None:
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
-            secret,
+            key,
             algorithms=["HS256"],
             issuer=issuer,
             audience=audience,
@@ -39,11 +50,7 @@ def access_claims(token: str, *, secret: str, issuer: str, audience: str) -> dic
             options={"require": ["exp", "sub", "sid"], "verify_exp": False},
         )
         UUID(str(claims["sub"])), UUID(str(claims["sid"]))
-        expires_at = int(claims["exp"])
+        int(claims["exp"])
     except (jwt.PyJWTError, TypeError, ValueError, OverflowError):
         return None
-    if claims.get("type") != "access":
-        return None
-    if expires_at <= time.time():
-        raise ExpiredToken
-    return claims
+    return claims if claims.get("type") == "access" else None

@@ -68,7 +68,7 @@ def _verified_claims(token: str) -> dict[str, Any] | None:
     # decides is part of the key; the database tells in each request whether the device still is.
     config = current_app.config
     decisive = {
-        "secret": config["JWT_SECRET_KEY"],
+        "keys": current_app.extensions["settings"].jwt_keys,
         "issuer": config["JWT_DECODE_ISSUER"],
         "audience": config["JWT_DECODE_AUDIENCE"],
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 from apiflask import APIFlask
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
 from app.database.session import carry_identity
@@ -39,6 +39,22 @@ def _refuse_closed(connection: Any, record: Any, _proxy: Any) -> None:
         raise InvalidatePoolError
     else:
         raise psycopg.OperationalError("the server closed a new connection")
+
+
+def accept_other_password(engine: Engine, password: str) -> None:
+    """Connect with another password when the URL's is refused, while it is being changed.
+
+    Args:
+        engine: whose connections.
+        password: the other one.
+    """
+
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, _record: Any, words: Any, options: dict[str, Any]) -> Any:
+        try:
+            return dialect.connect(*words, **options)
+        except psycopg.OperationalError:
+            return dialect.connect(*words, **{**options, "password": password})
 
 
 def engine_options(pool_size: int, timeout_ms: int) -> dict[str, Any]:

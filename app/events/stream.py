@@ -122,7 +122,7 @@ class EventsApp:
         try:
             claims = access_claims(
                 token.strip() if scheme.lower() == "bearer" else "",
-                secret=settings.jwt_secret.get_secret_value(),
+                keys=settings.jwt_keys,
                 issuer=settings.public_url,
                 audience=settings.jwt_audience,
             )

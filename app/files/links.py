@@ -36,7 +36,8 @@ class Link:
 def sign_link(method: str, file: UserFile, seconds: int) -> Link:
     """Allow one method on one file's bytes for some seconds to come."""
     expires = int(time.time()) + seconds
-    signature = _signature(method, file.id, file.user_id, file.object_id, expires)
+    key = current_app.extensions["settings"].jwt_keys[0]
+    signature = _signature(method, file.id, file.user_id, file.object_id, expires, key)
     query = {
         "user": file.user_id,
         "object": file.object_id,
@@ -52,15 +53,17 @@ def require_link(method: str, file_id: str, query: LinkQuery) -> None:
     Raises:
         Forbidden: this server did not sign it so, or it has expired.
     """
-    wanted = _signature(method, file_id, query.user, query.object, query.expires)
-    if not hmac.compare_digest(query.signature, wanted):
+    what = (method, file_id, query.user, query.object, query.expires)
+    keys = current_app.extensions["settings"].jwt_keys
+    if not any(hmac.compare_digest(query.signature, _signature(*what, key)) for key in keys):
         raise Forbidden("The link is not valid; ask for a new one.")
     if query.expires <= time.time():
         raise Forbidden("The link has expired; ask for a new one.")
 
 
-def _signature(method: str, file_id: str, user_id: UUID, object_id: UUID, expires: int) -> str:
-    secret = current_app.extensions["settings"].jwt_secret.get_secret_value()
+def _signature(
+    method: str, file_id: str, user_id: UUID, object_id: UUID, expires: int, secret: str
+) -> str:
     key = hashlib.sha256(b"file link\0" + secret.encode()).digest()
     text = f"{method}\n{file_id}\n{user_id}\n{object_id}\n{expires}"
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

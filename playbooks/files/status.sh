@@ -1,12 +1,22 @@
 # Print one line about this host; argument: the public name of the API.
-slot=$(cat /opt/fivebox/active 2>/dev/null || echo -)
-release=$(cat "/opt/fivebox/slots/$slot/VERSION" 2>/dev/null || echo -)
-health=$(curl -s --max-time 5 --unix-socket "/run/fivebox/$slot.sock" http://localhost/health |
+slot=$(readlink /opt/fivebox/active | xargs -r basename)
+release=$(readlink "/opt/fivebox/slots/$slot" | xargs -r basename)
+health=$(curl -s --max-time 5 --unix-socket /run/fivebox/api.sock http://localhost/health 2>/dev/null |
   sed -n 's/.*"status":"\([a-z]*\)","timestamp.*/\1/p')
 since=$(systemctl show -P ActiveEnterTimestamp "fivebox-api@$slot" 2>/dev/null)
+[ -z "$since" ] || up=$((($(date +%s) - $(date -d "$since" +%s)) / 60))
 end=$(openssl x509 -enddate -noout -in "/etc/letsencrypt/live/$1/cert.pem" 2>/dev/null | cut -d= -f2)
-days=-
 [ -z "$end" ] || days=$((($(date -d "$end" +%s) - $(date +%s)) / 86400))
 disk=$(df --output=pcent / | tail -n 1 | tr -d ' ')
 memory=$(awk '/MemAvailable/ { print int($2 / 1024) " MiB" }' /proc/meminfo)
-echo "$(hostname)|$release|$slot|${health:--}|${since:--}|$days|$disk|$memory"
+ask_database() {
+  runuser -u postgres -- psql --no-psqlrc -Atc "$1" 2>/dev/null
+}
+if [ -d /etc/postgresql ]; then
+  # Where nothing is archived yet there is no last one.
+  backup=$(ask_database "SELECT to_char(last_archived_time, 'YYYY-MM-DD HH24:MI') FROM pg_stat_archiver")
+  lag=$(ask_database "SELECT CASE WHEN pg_is_in_recovery() THEN
+    coalesce(round(extract(epoch FROM now() - pg_last_xact_replay_timestamp())) || ' s', '-') ELSE 'primary' END")
+fi
+lock=$([ ! -e /opt/fivebox/lock ] || /usr/local/sbin/fivebox lock show)
+echo "$(hostname)|${release:--}|${slot:--}|${health:--}|${up:--} min|${days:--}|$disk|$memory|${backup:--}|${lag:--}|$lock"

@@ -139,6 +139,8 @@ def test_sound_settings_pass(tmp_path: Path) -> None:
             {"fivebox_api_settings": {"FIVEBOX_MAIL": "a"}},
             "fivebox_api_settings: there is no FIVEBOX_MAIL",
         ),
+        ({"fivebox_watch_seconds": "long"}, "fivebox_watch_seconds: must be a number above 0"),
+        ({"fivebox_watch_p95_ms": 0}, "fivebox_watch_p95_ms: must be a number above 0"),
         (
             {"fivebox_domian": "a"},
             "fivebox_domian: there is no such setting; is fivebox_domain meant?",

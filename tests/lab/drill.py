@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--suite", choices=base.SUITES, default="bookworm")
     parser.add_argument("--keep", action="store_true", help="leave the host running afterwards")
     parser.add_argument("--record", action="store_true", help="write docs/measurements/")
+    parser.add_argument("--releases", type=int, help="only so many deploys and rollbacks")
     arguments = parser.parse_args()
     require_machine()
     figures.begin()
@@ -48,7 +49,7 @@ def main() -> None:
         authority.start(host.address)
         operator = Operator(host, authority)
         _deploy(operator)
-        status = _tests(host, authority, operator)
+        status = _tests(host, authority, operator, arguments.releases)
     finally:
         authority.stop()
         if not arguments.keep:
@@ -56,8 +57,10 @@ def main() -> None:
             if not hosts.all_hosts():
                 hosts.network.remove()
     if arguments.record and not status:
-        page = ROOT / f"docs/measurements/single-host-{arguments.suite}.md"
-        command = f"make lab SUITE={arguments.suite} RECORD=1"
+        what = "releases" if arguments.releases else "single-host"
+        target = "lab-releases" if arguments.releases else "lab"
+        page = ROOT / f"docs/measurements/{what}-{arguments.suite}.md"
+        command = f"make {target} SUITE={arguments.suite} RECORD=1"
         figures.write(page, f"One host with 1 GiB and 1 CPU, Debian {arguments.suite}", command)
     sys.exit(status)
 
@@ -120,7 +123,7 @@ def _limit(what: str, seconds: float, limit: float) -> None:
         sys.exit(f"{what} took {seconds:.0f} s; at most {limit:.0f} s are allowed")
 
 
-def _tests(host: hosts.Host, authority: Authority, operator: Operator) -> int:
+def _tests(host: hosts.Host, authority: Authority, operator: Operator, rounds: int | None) -> int:
     environment = {
         **os.environ,
         "LAB_HOST": host.name,
@@ -128,6 +131,9 @@ def _tests(host: hosts.Host, authority: Authority, operator: Operator) -> int:
         "LAB_VARIABLES": str(operator.variables),
     }
     command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", "tests/lab"]
+    if rounds:
+        environment["LAB_RELEASES"] = str(rounds)
+        command[-1] = "tests/lab/test_releases.py"
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

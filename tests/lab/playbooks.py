@@ -52,6 +52,8 @@ class Operator:
             "letsencrypt_directory": authority.directory,
             "letsencrypt_ca_bundle": bundle,
             "letsencrypt_check_address": host.address,
+            "fivebox_verify_address": host.address,
+            "fivebox_verify_ca": str(authority.folder / "issued-root.pem"),
         }
         if host.memory_mb:
             # A host of the lab sees the memory of the machine it runs on.
@@ -62,6 +64,16 @@ class Operator:
         (host.root / bundle.lstrip("/")).write_text(authority.ca.read_text())
         with (host.root / "etc/hosts").open("a") as hosts:
             hosts.write(f"{network.GATEWAY} {NAME}\n")
+
+    @classmethod
+    def find(cls, host: Host) -> "Operator":
+        """The operator of a host that was deployed before."""
+        operator = cls.__new__(cls)
+        operator.host = host
+        operator.variables = host.folder / "variables.yml"
+        values = yaml.safe_load(operator.variables.read_text())
+        operator.secrets = {name: values[name] for name in NAMES}
+        return operator
 
     def play(self, name: str, *options: str) -> Play:
         """Run a playbook.

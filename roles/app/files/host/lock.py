@@ -1,0 +1,77 @@
+"""`fivebox lock`: one deploy at a time; the lock names its holder, and expires."""
+
+import argparse
+import fcntl
+import json
+import secrets
+import sys
+import time
+from pathlib import Path
+
+LOCK = Path("/opt/fivebox/lock")
+
+
+def held():
+    """The lock in force; None when there is none, or it has expired."""
+    try:
+        lock = json.loads(LOCK.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return lock if lock["expires"] > time.time() else None
+
+
+def told(lock):
+    """A lock in words."""
+    since, until = (time.strftime("%H:%M:%S", time.gmtime(lock[at])) for at in ("since", "expires"))
+    return f"{lock['holder']} holds the lock since {since} UTC; it expires at {until} UTC"
+
+
+def take(holder, minutes):
+    """Take the lock and print the key that gives it back; ends with who has it otherwise."""
+    if lock := held():
+        sys.exit(f"fivebox lock: {told(lock)}")
+    key = secrets.token_hex(8)
+    now = time.time()
+    lock = {"holder": holder, "key": key, "since": now, "expires": now + 60 * minutes}
+    LOCK.write_text(json.dumps(lock))
+    print(key)
+
+
+def check(key):
+    """End with a line when the lock is not, or no longer, held with this key."""
+    lock = held()
+    if not lock or lock["key"] != key:
+        sys.exit(f"fivebox lock: {told(lock) if lock else 'the lock has expired'}")
+
+
+def free(key):
+    """Give the lock back; another's is left alone."""
+    lock = held()
+    if lock and lock["key"] == key:
+        LOCK.unlink()
+
+
+def show():
+    """Print who holds the lock."""
+    lock = held()
+    print(told(lock) if lock else "free")
+
+
+def main():
+    """Do what the words of the command line say, one process at a time."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    verbs = parser.add_subparsers(required=True)
+    words = {take: {"holder": str, "minutes": float}, check: {"key": str}, free: {"key": str}}
+    for run, arguments in {**words, show: {}}.items():
+        verb = verbs.add_parser(run.__name__, help=run.__doc__)
+        verb.set_defaults(run=run)
+        for name, kind in arguments.items():
+            verb.add_argument(name, type=kind)
+    given = vars(parser.parse_args())
+    with LOCK.with_suffix(".guard").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        given.pop("run")(**given)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,306 @@
+"""`fivebox slot`: move the API of this host between its two slots, without losing a request.
+
+nginx connects to /run/fivebox/api.sock, a symbolic link to the socket of the slot that serves: a
+change of the link needs no reload of nginx, which would close the idle connections of clients. The
+connections that nginx keeps to the old slot end by themselves within seconds (keepalive_time).
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ask import NginxConnection, UnixConnection, get_json
+
+ROOT = Path("/opt/fivebox")
+RUN = Path("/run/fivebox")
+ACTIVE = ROOT / "active"
+GOOD = ROOT / "good"
+BOOT = Path("/etc/tmpfiles.d/fivebox-sockets.conf")
+SLOTS = ("blue", "green")
+SERVICES = ("fivebox-api", "fivebox-events")
+HEALTHY_SECONDS = 30
+PROOF_SECONDS = 15
+DRAIN_SECONDS = 30
+LOW_PRIORITY = 5
+# Flag of a socket that listens (__SO_ACCEPTCON), in /proc/net/unix.
+LISTENING = 0x10000
+
+
+class Fault(Exception):
+    """What went wrong, in one line."""
+
+
+def active():
+    """The slot that serves; None on a host without one."""
+    return ACTIVE.readlink().name if ACTIVE.is_symlink() else None
+
+
+def idle():
+    """The slot that does not serve."""
+    return SLOTS[1] if active() == SLOTS[0] else SLOTS[0]
+
+
+def release(slot):
+    """Version of the release in a slot; None when it is empty."""
+    link = ROOT / "slots" / str(slot)
+    return link.readlink().name if link.is_symlink() else None
+
+
+def sockets(slot):
+    """Sockets of a slot by the names under which nginx knows them."""
+    return {"api.sock": f"{slot}.sock", "events.sock": f"{slot}-events.sock"}
+
+
+def units(slot):
+    """Units of a slot."""
+    return [f"{service}@{slot}" for service in SERVICES]
+
+
+def systemctl(*words):
+    """Run systemctl; raises Fault with what it says."""
+    done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise Fault(f"systemctl {' '.join(words)}: {said[0] if said else 'failed'}")
+
+
+def link(target, path):
+    """Make a symbolic link, in place of one there is, in one step."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    fresh.rename(path)
+
+
+def until(condition, seconds):
+    """Whether a condition comes true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def probe(slot):
+    """Ask a slot over its own sockets; raises Fault when it is not healthy."""
+    version = release(slot)
+    seen = {}
+
+    def healthy():
+        status, body = get_json(UnixConnection(RUN / f"{slot}.sock"), "/health")
+        seen.update(status=status, version=body.get("version"))
+        return status == 200 and body["version"] == version
+
+    if not until(healthy, HEALTHY_SECONDS):
+        raise Fault(
+            f"slot {slot} should be healthy with release {version}, "
+            f"and answers {seen['status']} with {seen['version']}"
+        )
+    for name, path, expected in (
+        (f"{slot}.sock", "/openapi.json", 200),
+        (f"{slot}.sock", "/v1/accounts/me", 401),
+        (f"{slot}-events.sock", "/v1/events", 401),
+    ):
+        status, _ = get_json(UnixConnection(RUN / name), path)
+        if status != expected:
+            raise Fault(f"slot {slot}: {path} answers {status} instead of {expected}")
+
+
+def connections(slot):
+    """Connections to the API's socket of a slot, also those not yet accepted."""
+    path = str(RUN / f"{slot}.sock")
+    rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+    return sum(row[-1] == path and not int(row[3], 16) & LISTENING for row in rows)
+
+
+def start(version):
+    """Start a release in the idle slot."""
+    if not (ROOT / "releases" / version / "installed").exists():
+        raise Fault(f"release {version} is not on this host")
+    slot = idle()
+    systemctl("daemon-reload")
+    systemctl("stop", *units(slot))
+    link(ROOT / "releases" / version, ROOT / "slots" / slot)
+    try:
+        start_gently(slot)
+        probe(slot)
+    except Fault:
+        systemctl("stop", *units(slot))
+        raise
+    yield_to(slot, 0)
+
+
+def start_gently(slot):
+    """Start the units of a slot behind the requests that the other slot answers meanwhile."""
+    begun = subprocess.Popen(["systemctl", "start", *units(slot)], stderr=subprocess.PIPE)
+    while begun.poll() is None:
+        yield_to(slot, LOW_PRIORITY)
+        time.sleep(0.1)
+    if begun.returncode:
+        raise Fault(
+            f"release {release(slot)} does not start; see: journalctl -u 'fivebox-*@{slot}'"
+        )
+
+
+def yield_to(slot, nice):
+    """Set the priority of all that a slot runs; only a slot that starts has a low one."""
+    shown = subprocess.run(
+        ["systemctl", "show", "--value", "--property=MainPID", *units(slot)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    waiting = [int(pid) for pid in shown.stdout.split() if pid != "0"]
+    while waiting:
+        pid = waiting.pop()
+        # A process or a thread may end meanwhile.
+        with contextlib.suppress(OSError):
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), nice)
+                waiting += map(int, (thread / "children").read_text().split())
+
+
+def lead_to(slot):
+    """Lead the traffic to a slot, now and after a boot."""
+    text = "".join(f"L+ {RUN}/{name} - - - - {own}\n" for name, own in sockets(slot).items())
+    BOOT.write_text(text)
+    for name, own in sockets(slot).items():
+        link(own, RUN / name)
+    link(f"slots/{slot}", ACTIVE)
+
+
+def served(name):
+    """Version that answers behind the nginx of this host; None when nobody does."""
+    return get_json(NginxConnection(name), "/health/live")[1].get("version")
+
+
+def serve(name):
+    """Lead the traffic to the slot that was started, and prove it; else lead it back."""
+    old, new = active(), idle()
+    version = release(new)
+    lead_to(new)
+    if name and not until(lambda: served(name) == version, PROOF_SECONDS):
+        found = served(name)
+        if old:
+            lead_to(old)
+            systemctl("stop", *units(new))
+        raise Fault(f"behind nginx answers {found or 'nobody'} instead of {version}")
+    systemctl("enable", "--quiet", *units(new))
+    if old:
+        systemctl("disable", "--quiet", *units(old))
+
+
+def retire():
+    """Stop the slot that does not serve, when nobody is connected to it any more."""
+    slot = idle()
+    until(lambda: connections(slot) == 0, DRAIN_SECONDS)
+    systemctl("stop", *units(slot))
+
+
+def renew():
+    """Serve the same release with the settings as they are now."""
+    version = release(active())
+    start(version)
+    serve("")
+    retire()
+
+
+def stop():
+    """Stop what serves, for good, once nobody is connected any more."""
+    slot = active()
+    until(lambda: connections(slot) == 0, DRAIN_SECONDS)
+    systemctl("disable", "--quiet", "--now", *units(slot))
+    print("stopped")
+
+
+def ensure():
+    """Start the slot that serves, should it have been stopped; tells when it was."""
+    slot = active()
+    state = ["systemctl", "is-active", "--quiet", *units(slot)]
+    if subprocess.run(state, check=False).returncode:
+        systemctl("start", *units(slot))
+        print("started")
+    probe(slot)
+
+
+def good(forget):
+    """Note that the serving release is good.
+
+    Args:
+        forget: forget those that were good after it, as after a rollback.
+    """
+    version = release(active())
+    known = kept_good()
+    known = known[: known.index(version)] if forget and version in known else known
+    GOOD.write_text("".join(f"{v}\n" for v in [*(v for v in known if v != version), version]))
+
+
+def kept_good():
+    """Good releases that this host still has, the newest last."""
+    names = GOOD.read_text().split() if GOOD.exists() else []
+    return [name for name in names if (ROOT / "releases" / name / "installed").exists()]
+
+
+def prune(count):
+    """Remove all but the newest releases, never one that a slot holds or that was good last."""
+    held = {release(slot) for slot in SLOTS} | set(kept_good()[-2:])
+    folders = sorted((ROOT / "releases").iterdir(), key=lambda f: f.stat().st_mtime, reverse=True)
+    for folder in [f for f in folders if f.name not in held][max(0, count - len(held)) :]:
+        shutil.rmtree(folder)
+        print(f"removed {folder.name}")
+
+
+def show():
+    """Print what this host serves, as JSON."""
+    serving = release(active())
+    before = [version for version in kept_good() if version != serving]
+    print(
+        json.dumps(
+            {
+                "slot": active(),
+                "release": serving,
+                "good": (kept_good() or [None])[-1],
+                "back": before[-1] if before else None,
+                "releases": sorted(f.parent.name for f in ROOT.glob("releases/*/installed")),
+            }
+        )
+    )
+
+
+def main():
+    """Do what the words of the command line say; a fault is one line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    verbs = parser.add_subparsers(required=True)
+
+    def add(run, help_text):
+        verb = verbs.add_parser(run.__name__, help=help_text)
+        verb.set_defaults(run=run)
+        return verb
+
+    add(start, "start a release in the idle slot").add_argument("version")
+    verb = add(serve, "lead the traffic to it, and prove it behind nginx")
+    verb.add_argument("name", nargs="?", default="", help="name that nginx serves on this host")
+    add(retire, "stop the slot that does not serve, once nobody uses it")
+    add(renew, "serve the same release with changed settings")
+    add(ensure, "start the slot that serves, should it have been stopped")
+    add(stop, "stop what serves, for good, once nobody uses it")
+    verb = add(good, "note that the serving release is good")
+    verb.add_argument("--forget", action="store_true", help="and that later ones are not")
+    add(prune, "remove old releases").add_argument("count", type=int)
+    add(show, "print what this host serves")
+    words = vars(parser.parse_args())
+    try:
+        words.pop("run")(**words)
+    except Fault as fault:
+        sys.exit(f"fivebox slot: {fault}")
+
+
+if __name__ == "__main__":
+    main()

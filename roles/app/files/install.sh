@@ -1,0 +1,27 @@
+#!/bin/sh
+# Make the environment of the release in this folder; argument: its Python, such as 3.11.
+set -eu
+release=$(pwd)
+python=$1
+
+# Packages of a release that needs the same ones are linked: quicker, and kept on the disk and in memory once.
+link_packages() {
+  for old in $(ls -1td /opt/fivebox/releases/*); do
+    [ -e "$old/installed" ] && cmp -s "$old/requirements-$python.txt" "requirements-$python.txt" || continue
+    cp -al "$old/venv" venv
+    # sed replaces the files, so that the old release keeps its own.
+    grep -lIrF "$old/" venv/bin venv/pyvenv.cfg | xargs -r sed -i "s|$old/|$release/|g"
+    return 0
+  done
+  return 1
+}
+
+rm -rf venv
+if ! link_packages; then
+  python3 -m venv venv
+  venv/bin/pip install --quiet --no-index --no-deps --require-hashes \
+    --find-links "wheels-$python" --requirement "requirements-$python.txt"
+fi
+venv/bin/python -m compileall -q app
+rm -rf wheels-*
+touch installed

@@ -1,0 +1,63 @@
+"""Put fresh secrets into a vault and keep those before, for playbooks/rotate_secrets.yml.
+
+`make rotate-secrets ENV=mine SECRETS="jwt database redis"`; SECRETS=forget drops those before.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from scripts.make_secrets import ROOT, fresh_secret
+
+KINDS = {
+    "jwt": ["jwt_secret"],
+    "redis": ["redis_password"],
+    "database": [
+        f"database_{role}_password" for role in ("owner", "app", "analyst", "monitor", "backup")
+    ],
+}
+
+
+def main(name: str, *kinds: str) -> None:
+    """Change the vault of inventories/<name>.
+
+    Args:
+        name: of the inventory.
+        kinds: of secrets, of KINDS; or only "forget".
+    """
+    unknown = set(kinds) - {*KINDS, "forget"}
+    if unknown or not kinds:
+        sys.exit(f"Say which secrets: {' '.join(KINDS)}, or forget")
+    vault = ROOT / "inventories" / name / "group_vars" / "all" / "vault.yml"
+    if not vault.exists():
+        sys.exit(f"There is no {vault.relative_to(ROOT)}; run: make secrets ENV={name}")
+    values = yaml.safe_load(_vault("view", str(vault)))
+    before = values.pop("vault_before", {})
+    if kinds != ("forget",):
+        if before:
+            sys.exit("Secrets are being rotated; finish that: run rotate_secrets.yml, then forget")
+        names = [name for kind in kinds for name in KINDS[kind]]
+        values["vault_before"] = {name: values[f"vault_{name}"] for name in names}
+        values |= {f"vault_{name}": fresh_secret() for name in names}
+    _vault("encrypt", "--output", str(vault), "-", text=yaml.safe_dump(values, sort_keys=False))
+    print(f"{vault.relative_to(ROOT)} is changed.")
+
+
+def _vault(*words: str, text: str = "") -> str:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "ansible-vault", *words],
+        input=text,
+        text=True,
+        capture_output=True,
+        cwd=ROOT,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(done.stderr.strip())
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,70 @@
+"""Expand first, contract a release later: what the linter and deploy.yml make of a migration."""
+
+import json
+import os
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from scripts import release_migrations
+from scripts.lint_migrations import findings
+
+STEPS = {
+    "drop a column": "ALTER TABLE habits DROP COLUMN icon;",
+    "drop a table": "DROP TABLE habits;",
+    "rename a column": "ALTER TABLE habits RENAME COLUMN icon TO picture;",
+    "rename a table": "ALTER TABLE habits RENAME TO customs;",
+    "change a type": "ALTER TABLE habits ALTER COLUMN icon TYPE bigint;",
+}
+
+
+@pytest.fixture(autouse=True)
+def _squawk_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize("sql", STEPS.values(), ids=list(STEPS))
+def test_a_contract_step_must_be_announced(sql: str) -> None:
+    assert findings("0008", sql, announced=False)
+    assert not findings("0008", sql, announced=True)
+
+
+def test_an_expanding_step_needs_no_word() -> None:
+    assert not findings("0008", "ALTER TABLE habits ADD COLUMN picture text;", announced=False)
+
+
+def test_an_announcement_excuses_nothing_else() -> None:
+    assert findings("0008", "CREATE INDEX by_icon ON habits (icon);", announced=True)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """A release with three migrations, of which the last contracts."""
+    folder = tmp_path / "migrations/versions"
+    folder.mkdir(parents=True)
+    (folder / "0001_a.py").write_text('revision = "0001"\ndown_revision = None\n')
+    (folder / "0002_b.py").write_text('revision: str = "0002"\ndown_revision = "0001"\n')
+    contract = 'revision = "0003"\ndown_revision = "0002"\ncontract = "nobody reads it"\n'
+    (folder / "0003_c.py").write_text(contract)
+    with tarfile.open(tmp_path / "release.tar.gz", "w:gz") as packed:
+        packed.add(tmp_path / "migrations", "migrations")
+    return tmp_path / "release.tar.gz"
+
+
+@pytest.mark.parametrize(
+    ("current", "expected"),
+    [
+        ("", [["0001", None], ["0002", None], ["0003", "nobody reads it"]]),
+        ("0002", [["0003", "nobody reads it"]]),
+        ("0003", []),
+        ("0009", []),
+    ],
+)
+def test_the_migrations_after_a_revision(
+    archive: Path, capsys: pytest.CaptureFixture[str], current: str, expected: list[list[str]]
+) -> None:
+    release_migrations.main(str(archive), current)
+    listed = json.loads(capsys.readouterr().out)
+    assert [[step["revision"], step["contract"]] for step in listed] == expected

@@ -1,0 +1,82 @@
+"""Releases for the lab: that of the drill under another version, and such as are broken."""
+
+import io
+import tarfile
+from pathlib import Path
+
+from tests.lab.playbooks import ROOT
+
+DIST = ROOT / "dist"
+ENTRY = "wsgi.py"
+LAST = "migrations/versions/9999_lab.py"
+MIGRATION = '''"""Of the lab.
+
+Revision ID: 9999
+"""
+
+from alembic import op
+
+revision = "9999"
+down_revision = "{before}"
+{announced}
+
+def upgrade() -> None:
+    op.execute("{statement}")
+
+
+def downgrade() -> None:
+    op.execute("SELECT 1")
+'''
+# Appended to the entry; the probes of a cutover do not ask for habits.
+BEFORE_HABITS = """
+
+@app.before_request
+def of_the_lab():
+    from flask import request
+    import time
+
+    if request.path.startswith("/v1/habits"):
+        {statement}
+"""
+
+
+def build(version: str, **added: str) -> Path:
+    """Build a release from that of the drill.
+
+    Args:
+        version: of the new one.
+        added: text to append to files of the release, by kind: entry, packages, or migration (SQL).
+
+    Returns:
+        path of the archive.
+    """
+    source = DIST / (DIST / "latest").read_text()
+    target = DIST / f"fivebox-{version}.tar.gz"
+    with tarfile.open(source) as old, tarfile.open(target, "w:gz", compresslevel=1) as new:
+        for member in old.getmembers():
+            content = old.extractfile(member)
+            data = content.read() if content else b""
+            if member.name == "VERSION":
+                data = f"{version}\n".encode()
+            elif member.name == ENTRY:
+                data += added.get("entry", "").encode()
+            elif member.name.startswith("requirements-"):
+                data += added.get("packages", "").encode()
+            _add(new, member, data)
+        if "migration" in added:
+            names = sorted(Path(name).name for name in old.getnames() if "versions/0" in name)
+            text = MIGRATION.format(
+                before=names[-1].partition("_")[0],
+                statement=added["migration"],
+                announced=f"contract = {added['contract']!r}\n" if "contract" in added else "",
+            )
+            _add(new, tarfile.TarInfo(LAST), text.encode())
+    return target
+
+
+def _add(archive: tarfile.TarFile, member: tarfile.TarInfo, data: bytes) -> None:
+    if member.isfile():
+        member.size = len(data)
+        archive.addfile(member, io.BytesIO(data))
+    else:
+        archive.addfile(member)

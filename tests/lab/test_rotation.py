@@ -1,0 +1,53 @@
+"""Fresh secrets for a running host, under load."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts.make_secrets import fresh_secret
+from scripts.rotate_secrets import KINDS
+from tests.lab.conftest import Api
+from tests.lab.hosts import Host
+from tests.lab.load import load
+from tests.lab.playbooks import Operator
+
+RATE = 10
+
+
+@pytest.fixture
+def operator(host: Host) -> Operator:
+    """The operator, whose vault has fresh secrets beside those before."""
+    path = host.folder / "variables.yml"
+    values = yaml.safe_load(path.read_text())
+    names = [name for kind in KINDS.values() for name in kind]
+    values["vault_before"] = {name: values[f"vault_{name}"] for name in names}
+    values |= {f"vault_{name}": fresh_secret() for name in names}
+    path.write_text(yaml.safe_dump(values))
+    return Operator.find(host)
+
+
+def test_secrets_change_and_no_request_is_lost(
+    host: Host, api: Api, operator: Operator, token: str, tmp_path: Path
+) -> None:
+    before = yaml.safe_load(operator.variables.read_text())["vault_before"]
+    with load(api, tmp_path, RATE) as result:
+        played = operator.play("rotate_secrets")
+    assert not played.failed, played.output
+    assert not played.told
+    assert not any(secret in played.output for secret in before.values())
+    assert result.failed == 0, result.figures
+    # A token of before is good until it ends.
+    assert api.ask("GET", "/v1/accounts/me", None, token).status == 200
+    checks = api.ask("GET", "/health").json()["checks"]
+    assert {check["status"] for check in checks.values()} == {"up"}
+    # What was before opens nothing more.
+    url = "postgresql://fivebox_app@localhost/fivebox?host=/run/postgresql"
+    used = f"PGPASSWORD={before['database_app_password']} psql '{url}' -c 'SELECT 1'"
+    refused = host.ssh(used, check=False)
+    assert "password authentication failed" in refused.stderr
+    asked = f"REDISCLI_AUTH={before['redis_password']} redis-cli PING"
+    assert "PONG" not in host.ssh(asked, check=False).stdout
+    again = operator.play("site")
+    assert not again.failed
+    assert not again.changed, again.output
