@@ -11,8 +11,11 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from tests.lab import network
+from tests.lab.playbooks import ROOT
 from tests.lab.state import FOLDER, run
 
+# pgBackRest takes no certificate for an address.
+NAME = "storage.fivebox.test"
 PORT = 9443
 BUCKET = "backups"
 REGION = "eu-central-1"
@@ -24,7 +27,7 @@ class Storage:
     def __init__(self, port: int = PORT) -> None:
         self.folder = FOLDER / f"storage-{port}"
         self.port = port
-        self.endpoint = f"https://{network.GATEWAY}:{port}"
+        self.endpoint = f"https://{NAME}:{port}"
         self.ca = self.folder / "ca.pem"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -35,10 +38,22 @@ class Storage:
             self._make_certificate()
         with (self.folder / "log").open("wb") as log:
             # Ends with the test, however that ends.
-            command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "moto.server"]
-            where = ["-H", network.GATEWAY, "-p", str(self.port)]
-            tls = ["-c", str(self.folder / "server.pem"), "-k", str(self.folder / "server.key")]
-            self._process = subprocess.Popen([*command, *where, *tls], stdout=log, stderr=log)
+            program = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "gunicorn"]
+            tls = ["--certfile", "server.pem", "--keyfile", "server.key"]
+            where = ["--bind", f"{network.GATEWAY}:{self.port}", "--keep-alive", "75"]
+            self._process = subprocess.Popen(
+                [*program, *tls, *where, "--threads", "8", "--no-control-socket", "tests.lab.storage_app"],
+                stdout=log,
+                stderr=log,
+                # Not the project's folder, where gunicorn would find the API's settings.
+                cwd=self.folder,
+                # Else moto takes the first label of the name for a bucket.
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(ROOT),
+                    "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true",
+                },
+            )
         deadline = time.monotonic() + 30
         while True:
             try:
@@ -56,10 +71,10 @@ class Storage:
         """A client of boto3."""
         return boto3.client(
             "s3",
-            endpoint_url=self.endpoint,
+            endpoint_url=f"https://{network.GATEWAY}:{self.port}",
             region_name=REGION,
             aws_access_key_id="lab",
-            aws_secret_access_key="lab-secret-key",  # noqa: S106 - of the lab
+            aws_secret_access_key="lab-secret-key",
             verify=str(self.ca),
         )
 
@@ -96,9 +111,9 @@ class Storage:
             *("-keyout", str(authority), "-out", str(self.ca)),
         )
         run(
-            *("openssl", "req", "-x509", *key, "-days", "30", "-subj", f"/CN={network.GATEWAY}"),
+            *("openssl", "req", "-x509", *key, "-days", "30", "-subj", f"/CN={NAME}"),
             *("-CA", str(self.ca), "-CAkey", str(authority)),
-            *("-addext", f"subjectAltName=IP:{network.GATEWAY}"),
+            *("-addext", f"subjectAltName=DNS:{NAME},IP:{network.GATEWAY}"),
             *("-addext", "basicConstraints=critical,CA:FALSE"),
             *("-keyout", str(self.folder / "server.key"), "-out", str(self.folder / "server.pem")),
         )

@@ -1,10 +1,13 @@
 """A cluster beside the live one, restored from a backup, small and unreachable from outside."""
 
 import shutil
+import time
 from pathlib import Path
 
+import psycopg2
 from programs import Fault, run
 from repository import pgbackrest
+from server import connection
 from settings import WORK, Settings
 from target import Source
 
@@ -82,9 +85,22 @@ class Scratch:
         words = ["--timeout", str(RECOVERY_SECONDS), "--log", str(log), "--options", options]
         try:
             run(*command, *words, "start", user="postgres")
+            self._await_recovered()
         except Fault as fault:
             said = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
             raise Fault(f"{fault}: {' / '.join(said)}") from None
+
+    def _await_recovered(self) -> None:
+        deadline = time.monotonic() + RECOVERY_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with connection("postgres", str(self.folder), PORT):
+                    return
+            except psycopg2.OperationalError:
+                if not (self.data / "postmaster.pid").exists():
+                    raise Fault("the restored cluster ended its recovery") from None
+                time.sleep(0.2)
+        raise Fault("the restored cluster does not end its recovery")
 
     def remove(self) -> None:
         """Stop the server and delete all it had."""
