@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 SUITE ?= bookworm
+SIZE ?= short
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -50,8 +51,15 @@ secrets: $(VENV)/.dev ## Write the vault of an inventory (ENV=mine)
 	@test -n "$(ENV)" || { echo "Name the inventory: make secrets ENV=mine"; exit 2; }
 	@$(BIN)/python scripts/make_secrets.py $(ENV)
 
+backup-config: $(VENV)/.dev ## Pack an inventory with its vault (ENV=mine TO=folder)
+	@test -n "$(ENV)" && test -n "$(TO)" || { echo "Name both: make backup-config ENV=mine TO=folder"; exit 2; }
+	@$(BIN)/python scripts/backup_config.py $(ENV) $(TO)
+
 lab: $(VENV)/.dev ## Boot a small VPS here, deploy to it, and test it (root; SUITE=bookworm)
 	$(BIN)/python -m tests.lab.drill --suite $(SUITE) $(if $(RECORD),--record)
+
+lab-restore: $(VENV)/.dev ## Lose a host in the lab and restore it from object storage (root; SIZE=short, long)
+	$(BIN)/python -m tests.lab.loss --suite $(SUITE) --size $(SIZE) $(if $(RECORD),--record)
 
 lab-clean: $(VENV)/.dev ## Remove all hosts of the lab
 	$(BIN)/python -m tests.lab.hosts down --all
@@ -72,5 +80,5 @@ $(VENV)/.dev: requirements-dev.txt
 	@$(PYTHON) scripts/setup.py $(VENV) requirements-dev.txt
 	@touch $@ $(VENV)/.local
 
-.PHONY: help run test coverage lint format requirements audit release secrets lab lab-clean \
-  molecule clean
+.PHONY: help run test coverage lint format requirements audit release secrets \
+  backup-config lab lab-restore lab-clean molecule clean

@@ -9,4 +9,5 @@ days=-
 [ -z "$end" ] || days=$((($(date -d "$end" +%s) - $(date +%s)) / 86400))
 disk=$(df --output=pcent / | tail -n 1 | tr -d ' ')
 memory=$(awk '/MemAvailable/ { print int($2 / 1024) " MiB" }' /proc/meminfo)
-echo "$(hostname)|$release|$slot|${health:--}|${since:--}|$days|$disk|$memory"
+backup=$(fivebox-backup status 2>/dev/null || echo -)
+echo "$(hostname)|$release|$slot|${health:--}|${since:--}|$days|$disk|$memory|$backup"

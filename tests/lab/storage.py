@@ -11,14 +11,14 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from tests.lab import network
-from tests.lab.playbooks import ROOT
+from tests.lab.playbooks import ROOT, STORAGE
 from tests.lab.state import FOLDER, run
 
-# pgBackRest takes no certificate for an address.
-NAME = "storage.fivebox.test"
 PORT = 9443
 BUCKET = "backups"
 REGION = "eu-central-1"
+ACCESS_KEY = "lab-access-key"
+SECRET_KEY = "lab-secret-key-of-the-storage"
 
 
 class Storage:
@@ -27,7 +27,7 @@ class Storage:
     def __init__(self, port: int = PORT) -> None:
         self.folder = FOLDER / f"storage-{port}"
         self.port = port
-        self.endpoint = f"https://{NAME}:{port}"
+        self.endpoint = f"https://{STORAGE}:{port}"
         self.ca = self.folder / "ca.pem"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -39,10 +39,19 @@ class Storage:
         with (self.folder / "log").open("wb") as log:
             # Ends with the test, however that ends.
             program = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "gunicorn"]
+            program += ["--threads", "8", "--no-control-socket"]
             tls = ["--certfile", "server.pem", "--keyfile", "server.key"]
             where = ["--bind", f"{network.GATEWAY}:{self.port}", "--keep-alive", "75"]
             self._process = subprocess.Popen(
-                [*program, *tls, *where, "--threads", "8", "--no-control-socket", "tests.lab.storage_app"],
+                [
+                    *program,
+                    *tls,
+                    *where,
+                    "--threads",
+                    "8",
+                    "--no-control-socket",
+                    "tests.lab.storage_app",
+                ],
                 stdout=log,
                 stderr=log,
                 # Not the project's folder, where gunicorn would find the API's settings.
@@ -94,13 +103,21 @@ class Storage:
             self._process.kill()
             self._process.wait()
 
-    def settings(self) -> dict[str, object]:
-        """What an inventory needs to use it, without the keys."""
+    def settings(self, name: str = "storage") -> dict[str, object]:
+        """What an inventory needs to use it.
+
+        Args:
+            name: storage, or copy.
+        """
         return {
-            "endpoint": self.endpoint,
-            "bucket": BUCKET,
-            "region": REGION,
-            "ca": self.ca.read_text(),
+            f"fivebox_backup_{name}": {
+                "endpoint": self.endpoint,
+                "bucket": BUCKET,
+                "region": REGION,
+                "ca": self.ca.read_text(),
+            },
+            f"vault_backup_{name}_access_key": ACCESS_KEY,
+            f"vault_backup_{name}_secret_key": SECRET_KEY,
         }
 
     def _make_certificate(self) -> None:
@@ -111,9 +128,9 @@ class Storage:
             *("-keyout", str(authority), "-out", str(self.ca)),
         )
         run(
-            *("openssl", "req", "-x509", *key, "-days", "30", "-subj", f"/CN={NAME}"),
+            *("openssl", "req", "-x509", *key, "-days", "30", "-subj", f"/CN={STORAGE}"),
             *("-CA", str(self.ca), "-CAkey", str(authority)),
-            *("-addext", f"subjectAltName=DNS:{NAME},IP:{network.GATEWAY}"),
+            *("-addext", f"subjectAltName=DNS:{STORAGE},IP:{network.GATEWAY}"),
             *("-addext", "basicConstraints=critical,CA:FALSE"),
             *("-keyout", str(self.folder / "server.key"), "-out", str(self.folder / "server.pem")),
         )

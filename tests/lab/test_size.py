@@ -1,14 +1,12 @@
 """What the stack costs on a $5 VPS; the figures are printed."""
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import DOMAIN
 from tests.lab.figures import record
 from tests.lab.hosts import Host
+from tests.lab.load import simple_reads
 
 IDLE_MB = 350
 P95_MS = 200
@@ -41,28 +39,8 @@ def test_simple_reads_with_50_clients(
     host: Host, token: str, tmp_path: Path, pause_ms: int
 ) -> None:
     """With a pause each client asks a few times a second; without one they saturate the host."""
-    script = tmp_path / "load.lua"
-    script.write_text(
-        f"delay = function() return {pause_ms} end\n"
-        "done = function(s, l, r) io.write(string.format("
-        '\'{"p95_ms":%.1f,"requests":%d,"errors":%d}\', l:percentile(95)/1000, s.requests,'
-        " s.errors.status + s.errors.connect + s.errors.read + s.errors.timeout)) end\n"
-    )
-    # wrk sends the name it connects to; only here does that name lead to the host.
-    names = tmp_path / "hosts"
-    names.write_text(f"{host.address} {DOMAIN}\n")
-    done = subprocess.run(
-        [
-            *("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"'),
-            *(str(names), "wrk", "--threads", "1", "--connections", str(CONNECTIONS)),
-            *("--duration", f"{SECONDS}s", "--script", str(script)),
-            *("--header", f"Authorization: Bearer {token}", f"https://{DOMAIN}/v1/habits"),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    figures = json.loads(done.stdout[done.stdout.index('{"p95') :])
+    load = {"connections": CONNECTIONS, "seconds": SECONDS, "pause_ms": pause_ms}
+    figures = simple_reads(host.address, token, tmp_path, **load)
     clients = f"{CONNECTIONS} clients, {pause_ms} ms pause" if pause_ms else "50 clients, no pause"
     record(f"{clients}: p95 of reads", figures["p95_ms"], "ms", P95_MS if pause_ms else None)
     record(f"{clients}: reads", figures["requests"] / SECONDS, "/s")
