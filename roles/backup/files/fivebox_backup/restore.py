@@ -106,13 +106,16 @@ def _replaced(path: Path) -> list[Path]:
 def _users_stopped(settings: Settings) -> Iterator[None]:
     """Nobody may use a database that is half restored; whoever was stopped is started again."""
     listing = ["systemctl", "list-units", "--plain", "--no-legend", "--state=active,activating"]
-    units = [line.split()[0] for line in run(*listing, *settings.users).splitlines() if line]
+    told = run(*listing, *settings.users, "fivebox-backup*.timer")
+    units = [line.split()[0] for line in told.splitlines() if line]
     if units:
         run("systemctl", "stop", *units)
-    yield
-    # After a fault as well: the replaced cluster is back by then.
-    if units:
-        run("systemctl", "start", *units)
+    try:
+        yield
+    finally:
+        # After a fault the replaced cluster is back.
+        if units:
+            run("systemctl", "start", *units)
 
 
 def _save_newest_writes(settings: Settings) -> None:
