@@ -29,6 +29,7 @@ SECONDS = 20
 # About what 1 GB is: a row of a day has some 250 bytes with its indexes.
 ROWS = {"short": 20_000, "long": 4_000_000}
 HABITS = """
+SET statement_timeout = 0;
 INSERT INTO user_habits (user_id, id, name, schedule, start_date, active)
 SELECT id, 'bulk', 'bulk', 'daily', '2000-01-01', true FROM users;
 INSERT INTO user_progress (user_id, id, habit_id, date, completed, note)
@@ -39,6 +40,8 @@ ROWS_OF_USER = (
     "SELECT json_agg(t ORDER BY id) FROM (SELECT id, name, active, deleted_at IS NULL AS live "
     "FROM user_habits WHERE id LIKE 'row-%') AS t"
 )
+
+above: list[str] = []
 
 
 def main() -> None:
@@ -64,6 +67,8 @@ def main() -> None:
                 hosts.Host.find(name).remove()
         if not hosts.all_hosts():
             hosts.network.remove()
+    if above:
+        sys.exit("\n".join(above))
     if arguments.record:
         page = ROOT / f"docs/measurements/restore-{arguments.suite}.md"
         command = f"make lab-restore SUITE={arguments.suite} SIZE={arguments.size} RECORD=1"
@@ -96,10 +101,9 @@ def _compare_latency(operator: Operator, api: Api, token: str) -> None:
         for unit, what in (("fivebox-backup", "a backup"), ("fivebox-backup-drill", "a drill")):
             running = pool.submit(operator.host.ssh, f"systemctl start {unit}")
             busy = simple_reads(api.address, token, Path(name), **load)
-            figures.record(f"p95 during {what}", busy["p95_ms"], "ms", TIMES_SLOWER * idle)
             running.result()
             _assert(busy["errors"] == 0, f"no read fails during {what}")
-            _assert(busy["p95_ms"] <= TIMES_SLOWER * idle, f"reads stay quick during {what}")
+            _within(f"p95 during {what}", busy["p95_ms"], "ms", TIMES_SLOWER * idle)
 
 
 def _undo_a_delete(operator: Operator, api: Api, token: str) -> None:
@@ -109,7 +113,9 @@ def _undo_a_delete(operator: Operator, api: Api, token: str) -> None:
         _assert(api.ask("POST", "/v1/habits", habit, token).status == 201, "a row is written")
     before = json.loads(_psql(operator, ROWS_OF_USER))
     time.sleep(1.1)  # The moment to go back to lies a second before.
-    moment = _psql(operator, "SELECT to_char(now() - interval '1 s', 'YYYY-MM-DD\"T\"HH24:MI:SS')")
+    moment = _psql(
+        operator, "SELECT to_char(now() - interval '1 s', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS')"
+    )
     _psql(operator, "DELETE FROM user_habits WHERE id LIKE 'row-%' AND id > 'row-2'")
     _assert(len(json.loads(_psql(operator, ROWS_OF_USER))) < 50, "rows are deleted")
     refused = operator.play("restore", "-e", f"restore_to={moment}Z restore_confirm=other")
@@ -140,11 +146,9 @@ def _restore_elsewhere(suite: str, operator: Operator, authority: Authority) -> 
     _restore(newcomer, "latest", "restore onto a bare host")
     api = Api(fresh.address, str(authority.root()))
     _assert(api.ask("GET", "/health").status == 200, "the API is healthy")
-    figures.record("host lost to service back", time.monotonic() - begun, "s", RESTORED_SECONDS)
-    _assert(time.monotonic() - begun <= RESTORED_SECONDS, "it is back in time")
+    _within("host lost to service back", time.monotonic() - begun, "s", RESTORED_SECONDS)
     age = killed - float(_psql(newcomer, "SELECT at FROM lab_clock"))
-    figures.record("newest write that was lost", age, "s before the loss", LOST_SECONDS)
-    _assert(age <= LOST_SECONDS, "at most a minute of writes is lost")
+    _within("oldest write that was lost, before the loss", age, "s", LOST_SECONDS)
     token = _log_in(api)
     link = api.ask("GET", "/v1/files/kept/link", None, token).json()["url"]
     got = api.ask("GET", link.partition(DOMAIN)[2])
@@ -160,6 +164,13 @@ def _play(operator: Operator, name: str, *options: str, stage: str = "") -> None
     figures.record(stage or name, played.seconds, "s")
     if played.failed or played.told:
         sys.exit(f"{played.output}\nSecrets printed: {played.told}")
+
+
+def _within(what: str, value: float, unit: str, limit: float) -> None:
+    """Record a figure; the drill goes on, and fails at its end when it is above its limit."""
+    figures.record(what, value, unit, limit)
+    if value > limit:
+        above.append(f"{what}: {value:.1f} {unit}, at most {limit:.1f} are allowed")
 
 
 def _assert(holds: bool, what: str) -> None:
