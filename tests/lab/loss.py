@@ -19,13 +19,15 @@ from tests.lab.drill import CPUS, MEMORY_MB
 from tests.lab.load import simple_reads
 from tests.lab.playbooks import ROOT, Operator
 from tests.lab.state import require_machine
-from tests.lab.storage import Storage
+from tests.lab.storage import PORT, Storage
 
 RESTORED_SECONDS = 600
 LOST_SECONDS = 60
 TIMES_SLOWER = 1.5
 CONNECTIONS = 20
 SECONDS = 20
+# PostgreSQL tries again every minute.
+DRAIN_SECONDS = 180
 # About what 1 GB is: a row of a day has some 250 bytes with its indexes.
 ROWS = {"short": 20_000, "long": 4_000_000}
 HABITS = """
@@ -88,6 +90,7 @@ def _lose_and_restore(suite: str, size: str, authority: Authority, storage: Stor
     megabytes = int(_psql(operator, "SELECT pg_database_size('fivebox') / 1048576"))
     figures.record("size of the database", megabytes, "MiB")
     _compare_latency(operator, api, token)
+    _outage(operator, api, token)
     _undo_a_delete(operator, api, token)
     _restore_elsewhere(suite, operator, authority)
 
@@ -104,6 +107,28 @@ def _compare_latency(operator: Operator, api: Api, token: str) -> None:
             running.result()
             _assert(busy["errors"] == 0, f"no read fails during {what}")
             _within(f"p95 during {what}", busy["p95_ms"], "ms", TIMES_SLOWER * idle)
+
+
+def _outage(operator: Operator, api: Api, token: str) -> None:
+    """The storage cannot be reached for a while: it is named, and nothing is lost."""
+    host = operator.host
+    rule = f"table inet outage {{ chain out {{ type filter hook output priority 0; tcp dport {PORT}"
+    host.ssh(f"nft '{rule} reject with tcp reset; }}; }}'")
+    habit = {"id": "outage", "name": "Written meanwhile", "start_date": "2026-01-01"}
+    _assert(api.ask("POST", "/v1/habits", habit, token).status == 201, "writes go on")
+    _psql(operator, "SELECT pg_switch_wal()")
+    failed = host.ssh("fivebox-backup run", check=False)
+    _assert(failed.returncode == 1, "a backup without its storage fails")
+    _assert("fivebox_backup_storage" in failed.stderr, "it says which setting leads there")
+    waiting = "ls /var/lib/postgresql/*/main/pg_wal/archive_status/*.ready"
+    _assert(host.ssh(waiting, check=False).returncode == 0, "changes wait on the host")
+    host.ssh("nft delete table inet outage")
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while host.ssh(waiting, check=False).returncode == 0 and time.monotonic() < deadline:
+        time.sleep(1)
+    _assert(host.ssh(waiting, check=False).returncode != 0, "they are sent when it is back")
+    host.ssh("systemctl start fivebox-backup-drill")
+    print("holds: a drill finds all of it", flush=True)
 
 
 def _undo_a_delete(operator: Operator, api: Api, token: str) -> None:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import metrics
-from backup import back_up, begin_backup, prepare
+from backup import POINT, back_up, begin_backup, prepare
 from drill import drill
 from points import make
 from programs import Fault
@@ -50,7 +50,8 @@ def _arguments() -> argparse.Namespace:
             restoring.add_argument("--sessions", choices=["end", "keep"], default="end")
             restoring.add_argument("--lossy", action="store_true", help="give newest writes up")
     verbs.add_parser("discard", help="delete replaced data and the cluster beside the live one")
-    return parser.parse_args()
+    words = sys.argv[1:]
+    return parser.parse_args(["point", *words] if Path(sys.argv[0]).name == POINT.name else words)
 
 
 def _obey(settings: Settings, arguments: argparse.Namespace) -> None:

@@ -14,6 +14,8 @@ from settings import Repository, Settings
 FULL_SECONDS = 23 * 3600
 # The database writes on the same disk.
 RESERVE_BYTES = 256 * 2**20
+# By this name the program makes restore points.
+POINT = Path("/usr/local/sbin/fivebox-restore-point")
 LOCAL = Path("/var/lib/pgbackrest")
 
 
@@ -25,6 +27,8 @@ def prepare() -> None:
     """
     pgbackrest("stanza-create")
     pgbackrest("check")
+    POINT.unlink(missing_ok=True)
+    POINT.symlink_to("fivebox-backup")
 
 
 def begin_backup() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path("/etc/fivebox-backup")
+FILE = Path("/etc/pgbackrest/fivebox.json")
 STANZA = "fivebox"
 DATABASE = "fivebox"
 # Of its own: replaced data, a scratch cluster and the drill's.
@@ -69,7 +69,10 @@ class Settings:
 
 
 def load() -> Settings:
-    """Read the settings."""
-    values: dict[str, Any] = json.loads((FOLDER / "settings.json").read_text())
+    """Read the settings, and make the place for data."""
+    WORK.mkdir(exist_ok=True)
+    # The folders in it are the database's user's.
+    WORK.chmod(0o711)
+    values: dict[str, Any] = json.loads(FILE.read_text())
     repositories = [Repository(**each) for each in values.pop("repositories")]
     return Settings(**values, repositories=repositories)
