@@ -10,7 +10,8 @@ from pathlib import Path
 # What pgBackRest and restic say, and what to do about it; the first that fits.
 REMEDIES = (
     (
-        "CryptoError|cipher header invalid|unable to flush|wrong password|ciphertext verification",
+        "CryptoError|FormatError|cipher header invalid|unable to flush|wrong password"
+        "|ciphertext verification",
         "the passphrase is not the one that these backups were made with (vault_backup_passphrase)",
     ),
     ("No space left on device", "the disk is full; make room, then run this again"),

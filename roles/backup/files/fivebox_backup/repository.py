@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from programs import Fault, run
+from programs import Fault, explain, run
 from settings import STANZA, Repository
 
 # Two clocks of one network are not that far apart.
@@ -48,14 +48,13 @@ def backups(repository: Repository) -> list[Backup]:
         Fault: it does not answer, or is not ours.
     """
     told = pgbackrest("--output=json", "info", repository=repository, level="error")
-    found: list[dict[str, Any]] = json.loads(told)
+    found: list[dict[str, Any]] = json.loads(told, strict=False)
     stanza: dict[str, Any] = found[0] if found else {}
     status = stanza.get("status", {})
     # 1 and 2: nothing is there yet.
     if status.get("code", 0) not in (0, 1, 2):
-        # It says why only to those who ask for one repository's content.
-        pgbackrest("repo-ls", f"backup/{STANZA}", repository=repository)
-        raise Fault(f"pgbackrest: {json.dumps(stanza.get('repo', status))[:300]}")
+        messages = [each["status"]["message"] for each in stanza.get("repo", [])]
+        raise Fault(explain("pgbackrest", "\n".join(messages or [str(status)])))
     versions = {database["id"]: database["version"] for database in stanza.get("db", [])}
     return [
         Backup(
