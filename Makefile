@@ -4,6 +4,7 @@ PORT ?= 8000
 # Not "?=": some shells have a variable of this name.
 HOST := 127.0.0.1
 SUITE ?= bookworm
+SIZE ?= short
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -65,11 +66,18 @@ cloud-init: $(VENV)/.dev ## Print user data for a fresh VPS, in place of bootstr
 	@test -n "$(ENV)" || { echo "Name the inventory: make cloud-init ENV=mine"; exit 2; }
 	@$(BIN)/python scripts/make_cloud_init.py $(ENV)
 
+backup-config: $(VENV)/.dev ## Pack an inventory with its vault (ENV=mine TO=folder)
+	@test -n "$(ENV)" && test -n "$(TO)" || { echo "Name both: make backup-config ENV=mine TO=folder"; exit 2; }
+	@$(BIN)/python scripts/backup_config.py $(ENV) $(TO)
+
 lab: $(VENV)/.dev ## Boot a small VPS here, deploy to it, and test it (root; SUITE=bookworm)
 	$(BIN)/python -m tests.lab.drill --suite $(SUITE) $(if $(RECORD),--record)
 
 lab-releases: $(VENV)/.dev ## Deploy and roll back ten times under load (root; SUITE=bookworm)
 	$(BIN)/python -m tests.lab.drill --suite $(SUITE) --releases 10 $(if $(RECORD),--record)
+
+lab-restore: $(VENV)/.dev ## Lose a host in the lab and restore it from object storage (root; SIZE=short, long)
+	$(BIN)/python -m tests.lab.loss --suite $(SUITE) --size $(SIZE) $(if $(RECORD),--record)
 
 lab-clean: $(VENV)/.dev ## Remove all hosts of the lab
 	$(BIN)/python -m tests.lab.hosts down --all
@@ -91,5 +99,4 @@ $(VENV)/.dev: requirements-dev.txt
 	@touch $@ $(VENV)/.local
 
 .PHONY: help run flask test test-previous coverage lint format requirements audit release secrets \
-  rotate-secrets cloud-init lab lab-releases lab-clean \
-  molecule clean
+  rotate-secrets cloud-init lab lab-releases lab-clean molecule clean backup-config lab-restore

@@ -6,7 +6,7 @@ from typing import Any, Self
 import structlog
 from apiflask import APIFlask, HTTPError
 from flask import Response, current_app, g, got_request_exception, request
-from psycopg.errors import IdleInTransactionSessionTimeout
+from psycopg.errors import DiskFull, IdleInTransactionSessionTimeout
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -201,6 +201,14 @@ def _from_werkzeug(error: HTTPException) -> Response:
 
 
 def _from_lost_database(error: DBAPIError | PoolTimeoutError) -> Response:
+    if isinstance(error, DBAPIError) and isinstance(error.orig, DiskFull):
+        logger.error("disk of the database full", event_kind="error", exc_info=error)
+        return problem_response(
+            507,
+            "insufficient-storage",
+            "The server's disk is full: nothing was written, and reading goes on. Try again later.",
+            {"Retry-After": "60"},
+        )
     logger.error("database unavailable", event_kind="error", exc_info=error)
     return problem_response(
         503,

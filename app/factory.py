@@ -42,9 +42,6 @@ def create_app(settings: Settings | None = None) -> APIFlask:
             app.wsgi_app, x_for=settings.proxy_hops, x_proto=settings.proxy_hops
         )
     db.init_app(app)
-    if settings.database_other_password:
-        with app.app_context():
-            pool.accept_other_password(db.engine, settings.database_other_password.get_secret_value())
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     jwt.init_app(app)
     redis.init_app(str(settings.redis_url))

@@ -23,12 +23,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from app.settings import Settings, SettingsError, load_settings  # noqa: E402
+from scripts.check_backup import KEYS, backup_faults  # noqa: E402
 from scripts.make_secrets import NAMES  # noqa: E402
 
 SETTINGS = ROOT / "inventories/single/group_vars/all/settings.yml"
 WIRING = ROOT / "playbooks/group_vars/all.yml"
 # Named on the command line, or in the vault when there is need.
-FURTHER = {"fivebox_release", "vault_api_settings", "vault_before"}
+FURTHER = {"fivebox_release", "vault_api_settings", "vault_before", *KEYS}
 SECRET_LENGTHS = {"vault_jwt_secret": 32, "vault_password_pepper": 32}
 SECRET_LENGTH = 16
 NUMBERS = (
@@ -69,6 +70,7 @@ def _inventory(given: Values) -> Iterator[str]:
     yield from _unknown(variables)
     yield from _settings(variables)
     yield from _secrets(variables)
+    yield from backup_faults(variables)
     yield from _groups(given["groups"])
     if not Path(given["release"] or "none").is_file():
         yield "fivebox_release: there is no such release; run: make release"

@@ -6,13 +6,21 @@ from sqlalchemy import text
 
 from app.extensions import db
 
-_LOCK = text("SELECT FROM sync_state WHERE user_id = :user_id FOR UPDATE")
+# Each restore of a backup sets the counters to the next multiple (after_restore.sql).
+EPOCH = 1_000_000_000
+
+_LOCK = text("SELECT purge_floor FROM sync_state WHERE user_id = :user_id FOR UPDATE")
 
 
-def lock_feed(user_id: UUID) -> None:
+def lock_feed(user_id: UUID) -> int:
     """Let no other transaction write rows of this user until this one ends.
 
     All writers of one user take this lock first, so they cannot deadlock over rows, and what is
     read after it stays as it was read.
+
+    Returns:
+        the purge floor: who last pulled below it may know rows that are not here any more, and
+            surely does when that was in an epoch before.
     """
-    db.session.execute(_LOCK, {"user_id": user_id})
+    floor: int = db.session.execute(_LOCK, {"user_id": user_id}).scalar_one()
+    return floor

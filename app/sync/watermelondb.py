@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from app.database.feed import lock_feed
+from app.database.feed import EPOCH, lock_feed
 from app.errors import Conflict, Unprocessable
 from app.schemas import Body
 from app.sync import statements, store
@@ -124,7 +124,8 @@ def push(user_id: UUID, changes: Mapping[str, TableChanges], last_pulled_at: int
     A row that is already as pushed is left alone, so a repeat after a lost reply succeeds.
 
     Raises:
-        Conflict: another device changed one of the rows since; pull and push again.
+        Conflict: another device changed one of the rows since, or a backup was restored;
+            pull and push again.
         Problem: 422, a row is not valid.
         ParentMissing: a row belongs to one that is not here.
     """
@@ -132,7 +133,8 @@ def push(user_id: UUID, changes: Mapping[str, TableChanges], last_pulled_at: int
     if unknown:
         raise Unprocessable(min(unknown), "is no collection here")
     with sync_round(CLIENT, "push", user_id) as this:
-        lock_feed(user_id)
+        if (last_pulled_at - 1) // EPOCH < lock_feed(user_id) // EPOCH:
+            raise Conflict("The database was set back since your last pull; pull, then push again.")
         for collection in all_collections().values():
             if collection.name in changes:
                 this.rows += _push(

@@ -13,8 +13,7 @@ ask_database() {
   runuser -u postgres -- psql --no-psqlrc -Atc "$1" 2>/dev/null
 }
 if [ -d /etc/postgresql ]; then
-  # Where nothing is archived yet there is no last one.
-  backup=$(ask_database "SELECT to_char(last_archived_time, 'YYYY-MM-DD HH24:MI') FROM pg_stat_archiver")
+  backup=$(fivebox-backup status 2>/dev/null)
   lag=$(ask_database "SELECT CASE WHEN pg_is_in_recovery() THEN
     coalesce(round(extract(epoch FROM now() - pg_last_xact_replay_timestamp())) || ' s', '-') ELSE 'primary' END")
 fi

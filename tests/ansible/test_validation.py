@@ -32,6 +32,8 @@ SOUND: Settings = {
     "fivebox_release": str(ROOT / "VERSION"),
     **SECRETS,
 }
+STORAGE = {"endpoint": "https://s3.example.com", "bucket": "b", "region": "r"}
+KEYS = {"vault_backup_storage_access_key": "a", "vault_backup_storage_secret_key": "s"}
 FACTS: Settings = {
     "_ansible_facts_gathered": True,
     "ansible_distribution": "Debian",
@@ -145,6 +147,27 @@ def test_sound_settings_pass(tmp_path: Path) -> None:
             {"fivebox_domian": "a"},
             "fivebox_domian: there is no such setting; is fivebox_domain meant?",
         ),
+        (
+            {"fivebox_backup_storage": STORAGE | {"bucket": ""}} | KEYS,
+            "fivebox_backup_storage: bucket is missing; see docs/backup.md",
+        ),
+        (
+            {"fivebox_backup_storage": STORAGE | {"endpoint": "http://s3.example.com"}} | KEYS,
+            "fivebox_backup_storage: http://s3.example.com is no address such as https://",
+        ),
+        (
+            {"fivebox_backup_storage": STORAGE | {"endpoint": "https://192.0.2.1"}} | KEYS,
+            "fivebox_backup_storage: https://192.0.2.1 is no address such as https://",
+        ),
+        (
+            {"fivebox_backup_storage": STORAGE | {"secret_key": "x"}} | KEYS,
+            "fivebox_backup_storage: there is no secret_key; its keys go into the vault",
+        ),
+        (
+            {"fivebox_backup_storage": STORAGE | {"ca": "/etc/ca.pem"}} | KEYS,
+            "fivebox_backup_storage: ca must be a certificate",
+        ),
+        ({"fivebox_backup_days": 0}, "fivebox_backup_days: 0 is no number of days from 1"),
         ({"vault_jwt_secret": SECRET[:31]}, "vault_jwt_secret: needs 32 characters or more"),
         ({"vault_jwt_secret": "a" * 48}, "vault_jwt_secret: needs 32 characters or more, chosen"),
         ({"vault_jwt_secret": 12345678}, "vault_jwt_secret: needs 32 characters or more"),
@@ -229,3 +252,19 @@ def test_the_settings_of_a_host_never_met_are_checked(tmp_path: Path) -> None:
     code, output = validate(tmp_path, {"fivebox_domain": ""}, known=False)
     assert code != 0
     assert "fivebox_domain: set it to the public name of the API" in output
+
+
+def test_a_storage_without_its_keys_is_named(tmp_path: Path) -> None:
+    code, output = validate(tmp_path, {"fivebox_backup_storage": STORAGE})
+    assert code != 0
+    for key in KEYS:
+        assert f"{key}: fivebox_backup_storage needs it" in " ".join(output.split())
+
+
+def test_a_copy_in_the_same_bucket_is_refused(tmp_path: Path) -> None:
+    copy_keys = {name.replace("storage", "copy"): "k" for name in KEYS}
+    settings = {"fivebox_backup_storage": STORAGE, "fivebox_backup_copy": STORAGE}
+    code, output = validate(tmp_path, settings | KEYS | copy_keys)
+    assert code != 0
+    line = "fivebox_backup_copy: is the same bucket; a copy needs another place"
+    assert line in " ".join(output.split())

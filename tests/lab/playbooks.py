@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from tests.lab.hosts import SSH_OPTIONS, Host
 from tests.lab.state import KEY, public_key
 
 ROOT = Path(__file__).resolve().parents[2]
+# pgBackRest takes no certificate for an address.
+STORAGE = "storage.fivebox.test"
 
 
 @dataclass
@@ -38,12 +41,23 @@ class Play:
 class Operator:
     """Knows the lab's inventory, its secrets and its authority."""
 
-    def __init__(self, host: Host, authority: Authority) -> None:
+    def __init__(
+        self, host: Host, authority: Authority, settings: Mapping[str, object] | None = None
+    ) -> None:
+        """
+        Args:
+            host: to deploy to.
+            authority: that issues the certificate.
+            settings: further ones; secrets that are among them are not made anew.
+        """
         self.host = host
+        self.settings = dict(settings or {})
         self.secrets = {name: secrets.token_hex(20) for name in NAMES}
+        self.secrets |= {k: str(v) for k, v in self.settings.items() if k.startswith("vault_")}
         self.variables = host.folder / "variables.yml"
         bundle = "/etc/ssl/certs/lab-ca.pem"
         values = {
+            **self.settings,
             **self.secrets,
             "lab_address": host.address,
             "fivebox_admin_keys": [public_key().strip()],
@@ -63,7 +77,7 @@ class Operator:
         self.variables.write_text(yaml.safe_dump(values))
         (host.root / bundle.lstrip("/")).write_text(authority.ca.read_text())
         with (host.root / "etc/hosts").open("a") as hosts:
-            hosts.write(f"{network.GATEWAY} {NAME}\n")
+            hosts.write(f"{network.GATEWAY} {NAME} {STORAGE}\n")
 
     @classmethod
     def find(cls, host: Host) -> "Operator":

@@ -1,14 +1,13 @@
 """What the stack costs on a $5 VPS; the figures are printed."""
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import DOMAIN, Api
+from tests.lab.conftest import Api
 from tests.lab.figures import record
 from tests.lab.hosts import Host
+from tests.lab.reads import reads
 
 IDLE_MB = 350
 P95_MS = 200
@@ -51,28 +50,15 @@ def test_reads_with_50_clients(
 ) -> None:
     """With a pause each client asks a few times a second; without one they saturate the host."""
     path = one_habit if what == "one habit" else "/v1/habits"
-    script = tmp_path / "load.lua"
-    script.write_text(
-        f"delay = function() return {pause_ms} end\n"
-        "done = function(s, l, r) io.write(string.format("
-        '\'{"p95_ms":%.1f,"requests":%d,"errors":%d}\', l:percentile(95)/1000, s.requests,'
-        " s.errors.status + s.errors.connect + s.errors.read + s.errors.timeout)) end\n"
+    figures = reads(
+        host.address,
+        token,
+        tmp_path,
+        path=path,
+        connections=CONNECTIONS,
+        seconds=SECONDS,
+        pause_ms=pause_ms,
     )
-    # wrk sends the name it connects to; only here does that name lead to the host.
-    names = tmp_path / "hosts"
-    names.write_text(f"{host.address} {DOMAIN}\n")
-    done = subprocess.run(
-        [
-            *("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"'),
-            *(str(names), "wrk", "--threads", "1", "--connections", str(CONNECTIONS)),
-            *("--duration", f"{SECONDS}s", "--script", str(script)),
-            *("--header", f"Authorization: Bearer {token}", f"https://{DOMAIN}{path}"),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    figures = json.loads(done.stdout[done.stdout.index('{"p95') :])
     name = f"50 clients, {f'{pause_ms} ms' if pause_ms else 'no'} pause, {what}"
     simple = what == "one habit"
     record(f"{name}: p95", figures["p95_ms"], "ms", P95_MS if simple or pause_ms else None)

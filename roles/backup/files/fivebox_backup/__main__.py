@@ -1,0 +1,94 @@
+"""Backups of this host: `fivebox-backup VERB`."""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import metrics
+from backup import POINT, back_up, begin_backup, prepare
+from drill import drill
+from points import make
+from programs import Fault
+from restore import beside, check, discard, restore
+from settings import Settings, load
+
+
+def main() -> None:
+    """The command line; a fault is one line and exit status 1."""
+    arguments = _arguments()
+    if os.geteuid():
+        sys.exit("fivebox-backup: needs root")
+    try:
+        _obey(load(), arguments)
+    except Fault as fault:
+        sys.exit(f"fivebox-backup {arguments.verb}: {fault}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="fivebox-backup", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    running = verbs.add_parser("run", help="back up: fully once a day, else what changed")
+    running.add_argument("--full", action="store_true", help="fully, also when that is not due")
+    preparing = verbs.add_parser("prepare", help="make the storage ready, and back up a first time")
+    preparing.add_argument("mark", type=Path, help="file to make when that is done")
+    verbs.add_parser("drill", help="restore the newest backup beside the live server and compare")
+    verbs.add_parser("point", help="make a restore point; prints its full name").add_argument(
+        "name"
+    )
+    verbs.add_parser("status", help="one word or two about the newest backup")
+    for verb, help_text in (
+        ("check", "whether a restore would go through; changes nothing"),
+        ("restore", "replace the database of this host"),
+        ("beside", "restore into a cluster beside the live one"),
+    ):
+        restoring = verbs.add_parser(verb, help=help_text)
+        restoring.add_argument("--to", default="latest", help="latest, a time, or a restore point")
+        restoring.add_argument("--repository", type=int, default=0, help="1, or 2 for the copy")
+        if verb == "restore":
+            restoring.add_argument("--sessions", choices=["end", "keep"], default="end")
+            restoring.add_argument("--lossy", action="store_true", help="give newest writes up")
+    verbs.add_parser("discard", help="delete replaced data and the cluster beside the live one")
+    words = sys.argv[1:]
+    return parser.parse_args(["point", *words] if Path(sys.argv[0]).name == POINT.name else words)
+
+
+def _obey(settings: Settings, arguments: argparse.Namespace) -> None:
+    if arguments.verb == "run":
+        back_up(settings, arguments.full)
+    elif arguments.verb == "prepare":
+        prepare()
+        arguments.mark.touch()
+        begin_backup()
+    elif arguments.verb == "drill":
+        drill(settings)
+    elif arguments.verb == "point":
+        print(make(arguments.name))
+    elif arguments.verb == "status":
+        print(_status(settings))
+    elif arguments.verb == "check":
+        source = check(settings, arguments.to, arguments.repository)
+        print(f"{source.repository.place}: {source.backup.label}")
+    elif arguments.verb == "restore":
+        options = (arguments.to, arguments.repository, arguments.sessions, arguments.lossy)
+        restore(settings, *options)
+        begin_backup()
+    elif arguments.verb == "beside":
+        beside(settings, arguments.to, arguments.repository)
+    else:
+        discard(settings)
+
+
+def _status(settings: Settings) -> str:
+    ends = [
+        metrics.read(f"backup-{each.number}", "backup_last_success_timestamp")
+        for each in settings.repositories
+    ]
+    known = [end for end in ends if end is not None]
+    age = f"{(time.time() - min(known)) / 3600:.0f}h" if len(known) == len(ends) else "never"
+    return age + (" (same disk!)" if all(each.local for each in settings.repositories) else "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""`make lab-restore`: what was deleted by mistake, and a host that is gone, from object storage."""
+
+import argparse
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.lab import base, figures, hosts
+from tests.lab.acme import Authority
+from tests.lab.conftest import DOMAIN, Api
+from tests.lab.drill import CPUS, MEMORY_MB
+from tests.lab.playbooks import ROOT, Operator
+from tests.lab.reads import reads
+from tests.lab.state import require_machine
+from tests.lab.storage import PORT, Storage
+
+RESTORED_SECONDS = 600
+LOST_SECONDS = 60
+TIMES_SLOWER = 1.5
+CONNECTIONS = 20
+SECONDS = 20
+# PostgreSQL tries again every minute.
+DRAIN_SECONDS = 180
+# About what 1 GB is: a row of a day has some 250 bytes with its indexes.
+ROWS = {"short": 20_000, "long": 4_000_000}
+HABITS = """
+SET statement_timeout = 0;
+INSERT INTO user_habits (user_id, id, name, schedule, start_date, active)
+SELECT id, 'bulk', 'bulk', 'daily', '2000-01-01', true FROM users;
+INSERT INTO user_progress (user_id, id, habit_id, date, completed, note)
+SELECT u.id, 'bulk:' || n, 'bulk', '0001-01-01'::date + n, true, md5(n::text)
+  FROM users u, generate_series(1, {rows}) AS n;
+"""
+ROWS_OF_USER = (
+    "SELECT json_agg(t ORDER BY id) FROM (SELECT id, name, active, deleted_at IS NULL AS live "
+    "FROM user_habits WHERE id LIKE 'row-%') AS t"
+)
+
+above: list[str] = []
+
+
+def main() -> None:
+    """Run the drill; hosts and storage are removed at its end."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--suite", choices=base.SUITES, default="bookworm")
+    parser.add_argument("--size", choices=ROWS, default="short", help="of the database")
+    parser.add_argument("--record", action="store_true", help="write docs/measurements/")
+    arguments = parser.parse_args()
+    require_machine()
+    figures.begin()
+    subprocess.run([sys.executable, "scripts/make_release.py"], cwd=ROOT, check=True)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
+    authority, storage = Authority(), Storage()
+    try:
+        storage.start()
+        _lose_and_restore(arguments.suite, arguments.size, authority, storage)
+    finally:
+        authority.stop()
+        storage.stop()
+        for name in ("lost", "fresh"):
+            if (hosts.HOSTS / name / "host.json").exists():
+                hosts.Host.find(name).remove()
+        if not hosts.all_hosts():
+            hosts.network.remove()
+    if above:
+        sys.exit("\n".join(above))
+    if arguments.record:
+        page = ROOT / f"docs/measurements/restore-{arguments.suite}.md"
+        command = f"make lab-restore SUITE={arguments.suite} SIZE={arguments.size} RECORD=1"
+        figures.write(page, f"Loss and restore, Debian {arguments.suite}", command)
+
+
+def _lose_and_restore(suite: str, size: str, authority: Authority, storage: Storage) -> None:
+    lost = hosts.up("lost", suite, MEMORY_MB, CPUS)
+    authority.start(lost.address)
+    operator = Operator(lost, authority, storage.settings())
+    _play(operator, "bootstrap")
+    _play(operator, "site")
+    api = Api(lost.address, str(authority.root()))
+    token = _register(api)
+    _file(api, token)
+    _psql(operator, HABITS.format(rows=ROWS[size]))
+    megabytes = int(_psql(operator, "SELECT pg_database_size('fivebox') / 1048576"))
+    figures.record("size of the database", megabytes, "MiB")
+    _compare_latency(operator, api, token)
+    _outage(operator, api, token)
+    _undo_a_delete(operator, api, token)
+    _restore_elsewhere(suite, operator, authority)
+
+
+def _compare_latency(operator: Operator, api: Api, token: str) -> None:
+    """What clients notice of a backup and a drill."""
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(1) as pool:
+        load = {
+            "path": "/v1/habits",
+            "connections": CONNECTIONS,
+            "seconds": SECONDS,
+            "pause_ms": 250,
+        }
+        idle = reads(api.address, token, Path(name), **load)["p95_ms"]
+        figures.record("p95 of reads when idle", idle, "ms")
+        for unit, what in (("fivebox-backup", "a backup"), ("fivebox-backup-drill", "a drill")):
+            running = pool.submit(operator.host.ssh, f"systemctl start {unit}")
+            busy = reads(api.address, token, Path(name), **load)
+            running.result()
+            _assert(busy["errors"] == 0, f"no read fails during {what}")
+            _within(f"p95 during {what}", busy["p95_ms"], "ms", TIMES_SLOWER * idle)
+
+
+def _outage(operator: Operator, api: Api, token: str) -> None:
+    """The storage cannot be reached for a while: it is named, and nothing is lost."""
+    host = operator.host
+    rule = f"table inet outage {{ chain out {{ type filter hook output priority 0; tcp dport {PORT}"
+    host.ssh(f"nft '{rule} reject with tcp reset; }}; }}'")
+    habit = {"id": "outage", "name": "Written meanwhile", "start_date": "2026-01-01"}
+    _assert(api.ask("POST", "/v1/habits", habit, token).status == 201, "writes go on")
+    _psql(operator, "SELECT pg_switch_wal()")
+    failed = host.ssh("fivebox-backup run", check=False)
+    _assert(failed.returncode == 1, "a backup without its storage fails")
+    _assert("fivebox_backup_storage" in failed.stderr, "it says which setting leads there")
+    waiting = "ls /var/lib/postgresql/*/main/pg_wal/archive_status/*.ready"
+    _assert(host.ssh(waiting, check=False).returncode == 0, "changes wait on the host")
+    host.ssh("nft delete table inet outage")
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while host.ssh(waiting, check=False).returncode == 0 and time.monotonic() < deadline:
+        time.sleep(1)
+    _assert(host.ssh(waiting, check=False).returncode != 0, "they are sent when it is back")
+    host.ssh("systemctl start fivebox-backup-drill")
+    print("holds: a drill finds all of it", flush=True)
+
+
+def _undo_a_delete(operator: Operator, api: Api, token: str) -> None:
+    """Back to the second before a mistaken DELETE, row by row."""
+    for number in range(50):
+        habit = {"id": f"row-{number}", "name": f"Row {number}", "start_date": "2026-01-01"}
+        _assert(api.ask("POST", "/v1/habits", habit, token).status == 201, "a row is written")
+    before = json.loads(_psql(operator, ROWS_OF_USER))
+    time.sleep(1.1)  # The moment to go back to lies a second before.
+    moment = _psql(
+        operator, "SELECT to_char(now() - interval '1 s', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS')"
+    )
+    _psql(operator, "DELETE FROM user_habits WHERE id LIKE 'row-%' AND id > 'row-2'")
+    _assert(len(json.loads(_psql(operator, ROWS_OF_USER))) < 50, "rows are deleted")
+    refused = operator.play("restore", "-e", f"restore_to={moment}Z restore_confirm=other")
+    _assert(refused.failed and "nothing is restored" in refused.output, "another name is refused")
+    _restore(operator, f"{moment}Z", "undo a DELETE")
+    _assert(json.loads(_psql(operator, ROWS_OF_USER)) == before, "every row is as it was")
+    answer = api.ask("GET", "/v1/sync/habits/pull?rev=60&id=&floor=0", None, token)
+    _assert(answer.status in (401, 410), "a device that saw more begins anew")
+
+
+def _restore_elsewhere(suite: str, operator: Operator, authority: Authority) -> None:
+    """The host is gone; all but the last seconds come back on another, by the playbook."""
+    last = f"SELECT '{time.time()}'"
+    _psql(operator, f"CREATE TABLE IF NOT EXISTS lab_clock AS {last} AS at")
+    until = time.time() + LOST_SECONDS + 15
+    while time.time() < until:
+        _psql(operator, f"UPDATE lab_clock SET at = '{time.time()}'")  # noqa: S608 - a number
+        time.sleep(0.5)
+    killed = time.time()
+    begun = time.monotonic()
+    operator.host.kill()
+    fresh = hosts.up("fresh", suite, MEMORY_MB, CPUS)
+    authority.stop()
+    authority.start(fresh.address)
+    settings = {**operator.settings, **operator.secrets}
+    newcomer = Operator(fresh, authority, settings)
+    _play(newcomer, "bootstrap")
+    _restore(newcomer, "latest", "restore onto a bare host")
+    api = Api(fresh.address, str(authority.root()))
+    _assert(api.ask("GET", "/health").status == 200, "the API is healthy")
+    _within("host lost to service back", time.monotonic() - begun, "s", RESTORED_SECONDS)
+    age = killed - float(_psql(newcomer, "SELECT at FROM lab_clock"))
+    _within("oldest write that was lost, before the loss", age, "s", LOST_SECONDS)
+    token = _log_in(api)
+    link = api.ask("GET", "/v1/files/kept/link", None, token).json()["url"]
+    got = api.ask("GET", link.partition(DOMAIN)[2])
+    _assert(got.body == "kept", "the file is back")
+
+
+def _restore(operator: Operator, to: str, what: str) -> None:
+    _play(operator, "restore", "-e", f"restore_to={to} restore_confirm={DOMAIN}", stage=what)
+
+
+def _play(operator: Operator, name: str, *options: str, stage: str = "") -> None:
+    played = operator.play(name, *options)
+    figures.record(stage or name, played.seconds, "s")
+    if played.failed or played.told:
+        sys.exit(f"{played.output}\nSecrets printed: {played.told}")
+
+
+def _within(what: str, value: float, unit: str, limit: float) -> None:
+    """Record a figure; the drill goes on, and fails at its end when it is above its limit."""
+    figures.record(what, value, unit, limit)
+    if value > limit:
+        above.append(f"{what}: {value:.1f} {unit}, at most {limit:.1f} are allowed")
+
+
+def _assert(holds: bool, what: str) -> None:
+    if not holds:
+        sys.exit(f"This does not hold: {what}")
+    print(f"holds: {what}", flush=True)
+
+
+def _psql(operator: Operator, statement: str) -> str:
+    command = ["psql", "--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1", "-d", "fivebox"]
+    quoted = statement.replace("'", "'\\''")
+    told = operator.host.ssh(f"runuser -u postgres -- {' '.join(command)} -c '{quoted}'")
+    return told.stdout.strip()
+
+
+CREDENTIALS = {"email": "loss@example.com", "password": "a long lab passphrase"}
+
+
+def _register(api: Api) -> str:
+    answer = api.ask("POST", "/v1/accounts/register", {**CREDENTIALS, "name": "Loss"})
+    _assert(answer.status == 201, "an account is made")
+    token: str = answer.json()["tokens"]["access_token"]
+    return token
+
+
+def _log_in(api: Api) -> str:
+    answer = api.ask("POST", "/v1/accounts/login", CREDENTIALS)
+    _assert(answer.status == 200, "the account is back")
+    token: str = answer.json()["tokens"]["access_token"]
+    return token
+
+
+def _file(api: Api, token: str) -> None:
+    content = "kept"
+    declared = {
+        **{"id": "kept", "name": "kept.txt", "purpose": "attachment"},
+        **{"content_type": "text/plain", "size": len(content)},
+        "sha256": hashlib.sha256(content.encode()).hexdigest(),
+    }
+    upload = api.ask("POST", "/v1/files", declared, token).json()["upload"]
+    command = ["curl", "--silent", "--show-error", "--fail", "--cacert", api.root]
+    named = ["--resolve", f"{DOMAIN}:443:{api.address}", "--request", upload["method"]]
+    headers = [word for item in upload["headers"].items() for word in ("--header", ": ".join(item))]
+    subprocess.run(
+        [*command, *named, *headers, "--data-binary", content, upload["url"]],
+        check=True,
+        env=os.environ,
+    )
+    _assert(api.ask("POST", "/v1/files/kept/complete", None, token).status == 200, "a file is in")
+
+
+if __name__ == "__main__":
+    main()
