@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from tests.lab import base, figures, hosts
 from tests.lab.acme import Authority
 from tests.lab.playbooks import ROOT, Operator, Play
+from tests.lab.receivers import Receivers
 from tests.lab.state import require_machine
 from tests.lab.test_secrets import SEEN
 
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--suite", choices=base.SUITES, default="bookworm")
     parser.add_argument("--keep", action="store_true", help="leave the host running afterwards")
     parser.add_argument("--record", action="store_true", help="write docs/measurements/")
+    parser.add_argument("--alerts", action="store_true", help="provoke all alerts, test no more")
     arguments = parser.parse_args()
     require_machine()
     figures.begin()
@@ -41,12 +43,15 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     authority = Authority()
     host = hosts.up(name, arguments.suite, MEMORY_MB, CPUS)
+    receivers = Receivers()
     try:
         authority.start(host.address)
-        operator = Operator(host, authority)
+        receivers.start()
+        operator = Operator(host, authority, receivers)
         _deploy(operator)
-        status = _tests(host, authority, operator)
+        status = _tests(host, authority, operator, arguments.alerts)
     finally:
+        receivers.stop()
         authority.stop()
         if not arguments.keep:
             host.remove()
@@ -107,14 +112,16 @@ def _limit(what: str, seconds: float, limit: float) -> None:
         sys.exit(f"{what} took {seconds:.0f} s; at most {limit:.0f} s are allowed")
 
 
-def _tests(host: hosts.Host, authority: Authority, operator: Operator) -> int:
+def _tests(host: hosts.Host, authority: Authority, operator: Operator, alerts: bool) -> int:
     environment = {
         **os.environ,
         "LAB_HOST": host.name,
         "LAB_ROOT": str(authority.root()),
         "LAB_VARIABLES": str(operator.variables),
+        "LAB_ALL_ALERTS": "yes" if alerts else "",
     }
-    command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", "tests/lab"]
+    tests = "tests/lab/test_alerts.py" if alerts else "tests/lab"
+    command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", tests]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -15,9 +15,13 @@ from scripts.make_secrets import NAMES
 from tests.lab import network
 from tests.lab.acme import NAME, Authority
 from tests.lab.hosts import SSH_OPTIONS, Host
+from tests.lab.receivers import Receivers
 from tests.lab.state import KEY, public_key
 
 ROOT = Path(__file__).resolve().parents[2]
+DOMAIN = "api.fivebox.test"
+# Root of the certificates that the lab's authority issues.
+ISSUED = "/etc/ssl/certs/lab-issued.pem"
 
 
 @dataclass
@@ -38,7 +42,9 @@ class Play:
 class Operator:
     """Knows the lab's inventory, its secrets and its authority."""
 
-    def __init__(self, host: Host, authority: Authority) -> None:
+    def __init__(
+        self, host: Host, authority: Authority, receivers: Receivers | None = None
+    ) -> None:
         self.host = host
         self.secrets = {name: secrets.token_hex(20) for name in NAMES}
         self.variables = host.folder / "variables.yml"
@@ -52,6 +58,8 @@ class Operator:
             "letsencrypt_directory": authority.directory,
             "letsencrypt_ca_bundle": bundle,
             "letsencrypt_check_address": host.address,
+            "exporters_probe_ca_file": ISSUED,
+            **(receivers.give(host) if receivers else {}),
         }
         if host.memory_mb:
             # A host of the lab sees the memory of the machine it runs on.
@@ -61,7 +69,9 @@ class Operator:
         self.variables.write_text(yaml.safe_dump(values))
         (host.root / bundle.lstrip("/")).write_text(authority.ca.read_text())
         with (host.root / "etc/hosts").open("a") as hosts:
-            hosts.write(f"{network.GATEWAY} {NAME}\n")
+            # The host probes its own public name.
+            hosts.write(f"{network.GATEWAY} {NAME}\n{host.address} {DOMAIN}\n")
+        (host.root / ISSUED.lstrip("/")).write_text(authority.root().read_text())
 
     def play(self, name: str, *options: str) -> Play:
         """Run a playbook.
