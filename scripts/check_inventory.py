@@ -123,7 +123,10 @@ def _alerts(variables: Values, environment: Values) -> Iterator[str]:
             yield f"{name}: must be an address such as https://hooks.example.com/…"
     server = urlsplit(str(environment.get("FIVEBOX_SMTP_URL", "")))
     if server.scheme == "smtps" and server.port not in (None, 465):
-        yield "FIVEBOX_SMTP_URL: alerts go by smtps:// on port 465 only; or use smtp:// (STARTTLS)"
+        yield (
+            "vault_api_settings: FIVEBOX_SMTP_URL: alerts go by smtps:// on port 465 only; or use "
+            "smtp:// (STARTTLS)"
+        )
 
 
 def _list(variables: Values, name: str) -> list[Any]:

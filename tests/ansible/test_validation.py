@@ -154,7 +154,7 @@ def test_sound_settings_pass(tmp_path: Path) -> None:
                     "FIVEBOX_MAIL_FROM": "a@example.com",
                 }
             },
-            "FIVEBOX_SMTP_URL: alerts go by smtps:// on port 465 only",
+            "vault_api_settings: FIVEBOX_SMTP_URL: alerts go by smtps:// on port",
         ),
         (
             {"fivebox_domian": "a"},
