@@ -91,12 +91,19 @@ FURTHER = [
         "touch -d '1 hour ago' /var/lib/prometheus/node-exporter/fivebox-services.prom",
         "systemctl start fivebox-figures",
     ),
-    Fault("BackupTooOld", f"echo fivebox_backup_last_success_timestamp 1 > {STAMP}", f"rm {STAMP}"),
-    Fault("DrillTooOld", f"echo fivebox_drill_last_success_timestamp 1 > {STAMP}", f"rm {STAMP}"),
+    *(
+        Fault(
+            alert,
+            f"echo fivebox_{figure}_last_success_timestamp 1 > {STAMP}",
+            f"echo fivebox_{figure}_last_success_timestamp $(date +%s) > {STAMP}",
+        )
+        for alert, figure in [("BackupTooOld", "backup"), ("DrillTooOld", "drill")]
+    ),
     Fault(
         "DatabaseConnectionsHigh",
         'for i in $(seq 34); do systemd-run --quiet --unit="held-$i" '
-        "runuser -u postgres -- psql -qc 'SELECT pg_sleep(600)'; done",
+        "runuser -u postgres -- psql -qc 'SET statement_timeout = 0' -c 'SELECT pg_sleep(600)'; "
+        "done",
         "systemctl stop 'held-*'",
     ),
 ]
