@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -350,6 +351,7 @@ def _describe(item: Any) -> str:
     return f"{PREFIX}{str(item['loc'][0]).upper()}: {message[0].lower()}{message[1:]}"
 
 
+@cache
 def version() -> str:
     """The release's version, from the file VERSION at its root."""
     return (ROOT / "VERSION").read_text(encoding="ascii").strip()
