@@ -58,6 +58,8 @@ class MailServer:
             require_starttls=not by_tls,
             auth_required=not open_to_all,
             authenticator=self._authenticate,
+            # Its LOGIN asks for a "User Name", where clients wait for "Username:".
+            auth_exclude_mechanism=["LOGIN"],
             # The port is encrypted where it matters; smtps is not known to it as such.
             auth_require_tls=not by_tls,
         )
