@@ -3,6 +3,7 @@
 import json
 import threading
 import urllib.request
+from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -84,10 +85,15 @@ class Receivers:
 
     def _everything(self) -> dict[str, Any]:
         mails = [
-            {"to": mail["To"], "subject": mail["Subject"], "text": mail.get_content()}
+            {"to": mail["To"], "subject": mail["Subject"], "text": _text(mail)}
             for mail in list(self._mail.received)
         ]
         return {"mails": mails, "posted": list(self._posted)}
+
+
+def _text(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    return str(part.get_content()) if part else ""
 
 
 def received() -> dict[str, list[dict[str, Any]]]:
