@@ -60,8 +60,8 @@ TOGETHER = [
     ),
     Fault(
         "DiskFilling",
-        "mount -t tmpfs -o size=8M tmpfs /mnt && head -c 7M /dev/zero > /mnt/fill",
-        "umount /mnt",
+        "mount -t tmpfs -o size=8M tmpfs /srv && head -c 7M /dev/zero > /srv/fill",
+        "umount /srv",
     ),
     Fault(
         "CertificateExpiring",
@@ -115,6 +115,10 @@ def hasty(host: Host) -> Iterator[None]:
     for path, script in SHORTER.items():
         host.ssh(f"cp -a {path} {path}.kept && sed -i {shlex.quote(script)} {path}")
     host.ssh(f"systemctl restart {UNITS}")
+    # A counter grows only where it has been seen before.
+    seen = "count_over_time(redis_evicted_keys_total%5B20s%5D)"
+    ask = f"curl -s 'http://127.0.0.1:9090/api/v1/query?query={seen}'"
+    _until(lambda: '"value"' in host.ssh(ask).stdout, "figures are read")
     yield
     for path in SHORTER:
         host.ssh(f"mv {path}.kept {path}")
