@@ -79,6 +79,9 @@ lab-releases: $(VENV)/.dev ## Deploy and roll back ten times under load (root; S
 lab-restore: $(VENV)/.dev ## Lose a host in the lab and restore it from object storage (root; SIZE=short, long)
 	$(BIN)/python -m tests.lab.loss --suite $(SUITE) --size $(SIZE) $(if $(RECORD),--record)
 
+lab-alerts: $(VENV)/.dev ## Provoke every alert on a host of the lab (root; SUITE=bookworm)
+	$(BIN)/python -m tests.lab.drill --suite $(SUITE) --alerts
+
 lab-clean: $(VENV)/.dev ## Remove all hosts of the lab
 	$(BIN)/python -m tests.lab.hosts down --all
 
@@ -99,4 +102,5 @@ $(VENV)/.dev: requirements-dev.txt
 	@touch $@ $(VENV)/.local
 
 .PHONY: help run flask test test-previous coverage lint format requirements audit release secrets \
-  rotate-secrets cloud-init lab lab-releases lab-clean molecule clean backup-config lab-restore
+  rotate-secrets cloud-init lab lab-releases lab-clean molecule clean backup-config lab-restore \
+  lab-alerts

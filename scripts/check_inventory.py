@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -29,7 +30,14 @@ from scripts.make_secrets import NAMES  # noqa: E402
 SETTINGS = ROOT / "inventories/single/group_vars/all/settings.yml"
 WIRING = ROOT / "playbooks/group_vars/all.yml"
 # Named on the command line, or in the vault when there is need.
-FURTHER = {"fivebox_release", "vault_api_settings", "vault_before", *KEYS}
+FURTHER = {
+    "fivebox_release",
+    "vault_api_settings",
+    "vault_before",
+    "vault_alert_webhook_url",
+    "vault_alert_heartbeat_url",
+    *KEYS,
+}
 SECRET_LENGTHS = {"vault_jwt_secret": 32, "vault_password_pepper": 32}
 SECRET_LENGTH = 16
 NUMBERS = (
@@ -40,7 +48,7 @@ NUMBERS = (
     "fivebox_verify_rate",
     "fivebox_verify_p95_ms",
 )
-GROUPS = ("edge", "api", "database", "cache")
+GROUPS = ("edge", "api", "database", "cache", "monitor")
 REMEDY = "mend it: ansible-vault edit inventories/<inventory>/group_vars/all/vault.yml"
 KEY_TYPES = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-", "sk-ssh-ed25519@", "sk-ecdsa-sha2-")
 
@@ -69,6 +77,7 @@ def _inventory(given: Values) -> Iterator[str]:
     variables = given["variables"]
     yield from _unknown(variables)
     yield from _settings(variables)
+    yield from _alerts(variables, given["environment"])
     yield from _secrets(variables)
     yield from backup_faults(variables)
     yield from _groups(given["groups"])
@@ -100,7 +109,7 @@ def _settings(variables: Values) -> Iterator[str]:
         yield f"fivebox_domain: {domain} is no name such as api.example.com (lower case, no https://)"
     elif variables.get("fivebox_check_dns") and not _has_address(domain):
         yield f"fivebox_domain: {domain} has no address yet; add a DNS record for the host"
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", str(variables.get("fivebox_email") or "")):
+    if not _is_address(variables.get("fivebox_email")):
         yield "fivebox_email: set it to your e-mail address; the certificate authority needs one"
     if variables.get("fivebox_environment") not in ("staging", "production"):
         yield "fivebox_environment: must be staging or production"
@@ -125,6 +134,30 @@ def _is_number(value: Any) -> bool:
         return float(value) > 0
     except (TypeError, ValueError):
         return False
+
+
+def _is_address(text: Any) -> bool:
+    return bool(re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", str(text or "")))
+
+
+def _alerts(variables: Values, environment: Values) -> Iterator[str]:
+    if not isinstance(variables.get("fivebox_monitoring", True), bool):
+        yield "fivebox_monitoring: must be true or false"
+    for address in _list(variables, "fivebox_alert_emails"):
+        if not _is_address(address):
+            yield f"fivebox_alert_emails: {address!r} is no e-mail address"
+    if not str(variables.get("fivebox_runbooks_url") or "docs/runbooks/").endswith("/"):
+        yield "fivebox_runbooks_url: must end with a slash; the name of a runbook follows"
+    for name in ("vault_alert_webhook_url", "vault_alert_heartbeat_url"):
+        # The address itself is a secret.
+        if not re.match(r"https?://[^/\s]+", str(variables.get(name) or "https://none")):
+            yield f"{name}: must be an address such as https://hooks.example.com/…"
+    server = urlsplit(str(environment.get("FIVEBOX_SMTP_URL", "")))
+    if server.scheme == "smtps" and server.port not in (None, 465):
+        yield (
+            "vault_api_settings: FIVEBOX_SMTP_URL: alerts go by smtps:// on port 465 only; or use "
+            "smtp:// (STARTTLS)"
+        )
 
 
 def _list(variables: Values, name: str) -> list[Any]:

@@ -23,6 +23,7 @@ from sqlalchemy import Engine, event
 
 from app.extensions import db, limiter
 from app.operations.logs import route
+from app.settings import version
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -41,7 +42,11 @@ QUERIES = Counter("database_queries_total", "Statements sent.", ["operation", "t
 POOL = Gauge(
     "database_pool_connections", "Connections of the pools.", ["state"], multiprocess_mode="livesum"
 )
-CPU = Gauge("worker_cpu_seconds", "CPU time of the workers.", multiprocess_mode="livesum")
+INFO = Gauge(
+    "fivebox_info", "1 for the release that answers.", ["version"], multiprocess_mode="max"
+)
+# A counter, so that a worker that ends takes nothing away.
+CPU = Counter("worker_cpu_seconds_total", "CPU time of the workers.")
 MEMORY = Gauge(
     "worker_memory_bytes", "Resident memory of the workers.", multiprocess_mode="livesum"
 )
@@ -114,6 +119,7 @@ def init_app(app: APIFlask) -> None:
             IN_FLIGHT.dec()
         _sample_process()
 
+    INFO.labels(version()).set(1)
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", _count_query)
 
@@ -145,6 +151,7 @@ class _Sampler:
     def __init__(self) -> None:
         self.process = psutil.Process()
         self.next = 0.0
+        self.counted = 0.0
 
     def sample(self, engine: Engine) -> None:
         now = time.monotonic()
@@ -152,9 +159,12 @@ class _Sampler:
             return
         if self.process.pid != os.getpid():
             self.process = psutil.Process()
+            self.counted = 0.0
         self.next = now + 1
         times = self.process.cpu_times()
-        CPU.set(times.user + times.system)
+        spent = times.user + times.system
+        CPU.inc(spent - self.counted)
+        self.counted = spent
         MEMORY.set(self.process.memory_info().rss)
         POOL.labels("used").set(engine.pool.checkedout())  # type: ignore[attr-defined]
         POOL.labels("idle").set(engine.pool.checkedin())  # type: ignore[attr-defined]

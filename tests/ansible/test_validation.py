@@ -143,6 +143,23 @@ def test_sound_settings_pass(tmp_path: Path) -> None:
         ),
         ({"fivebox_watch_seconds": "long"}, "fivebox_watch_seconds: must be a number above 0"),
         ({"fivebox_watch_p95_ms": 0}, "fivebox_watch_p95_ms: must be a number above 0"),
+        ({"fivebox_monitoring": "maybe"}, "fivebox_monitoring: must be true or false"),
+        ({"fivebox_alert_emails": ["me"]}, "fivebox_alert_emails: 'me' is no e-mail address"),
+        (
+            {"fivebox_runbooks_url": "https://x.example/runbooks"},
+            "fivebox_runbooks_url: must end with a slash",
+        ),
+        ({"vault_alert_webhook_url": "hooks"}, "vault_alert_webhook_url: must be an address"),
+        ({"vault_alert_heartbeat_url": "ping"}, "vault_alert_heartbeat_url: must be an address"),
+        (
+            {
+                "vault_api_settings": {
+                    "FIVEBOX_SMTP_URL": "smtps://mail.example.com:2465",
+                    "FIVEBOX_MAIL_FROM": "a@example.com",
+                }
+            },
+            "vault_api_settings: FIVEBOX_SMTP_URL: alerts go by smtps:// on port",
+        ),
         (
             {"fivebox_domian": "a"},
             "fivebox_domian: there is no such setting; is fivebox_domain meant?",

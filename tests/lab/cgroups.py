@@ -64,6 +64,15 @@ class Cgroup:
         rows = dict(line.split() for line in (self.memory / file).read_text().splitlines())
         return int(rows["oom_kill"])
 
+    def reclaim(self) -> None:
+        """Take back the memory that can be had again from disk."""
+        if self.unified:
+            # Fails when there is less to be had.
+            with contextlib.suppress(OSError):
+                (self.memory / "memory.reclaim").write_text("1G")
+        else:
+            (self.memory / "memory.force_empty").write_text("0")
+
     def processes(self) -> set[int]:
         """Numbers of all processes in the groups and below."""
         files = (file for folder in self.folders for file in folder.rglob("cgroup.procs"))

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from tests.lab.hosts import Host
-
-DOMAIN = "api.fivebox.test"
+from tests.lab.playbooks import DOMAIN
 
 
 @dataclass

@@ -16,6 +16,7 @@ import yaml
 from tests.lab import base, figures, hosts
 from tests.lab.acme import Authority
 from tests.lab.playbooks import ROOT, Operator, Play
+from tests.lab.receivers import Receivers
 from tests.lab.state import require_machine
 from tests.lab.test_secrets import SEEN
 
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="leave the host running afterwards")
     parser.add_argument("--record", action="store_true", help="write docs/measurements/")
     parser.add_argument("--releases", type=int, help="only so many deploys and rollbacks")
+    parser.add_argument("--alerts", action="store_true", help="provoke all alerts, test no more")
     arguments = parser.parse_args()
     require_machine()
     figures.begin()
@@ -45,12 +47,15 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     authority = Authority()
     host = hosts.up(name, arguments.suite, MEMORY_MB, CPUS)
+    receivers = Receivers()
     try:
         authority.start(host.address)
-        operator = Operator(host, authority)
+        receivers.start()
+        operator = Operator(host, authority, receivers.give(host))
         _deploy(operator)
-        status = _tests(host, authority, operator, arguments.releases)
+        status = _tests(host, authority, operator, arguments)
     finally:
+        receivers.stop()
         authority.stop()
         if not arguments.keep:
             host.remove()
@@ -123,17 +128,23 @@ def _limit(what: str, seconds: float, limit: float) -> None:
         sys.exit(f"{what} took {seconds:.0f} s; at most {limit:.0f} s are allowed")
 
 
-def _tests(host: hosts.Host, authority: Authority, operator: Operator, rounds: int | None) -> int:
+def _tests(
+    host: hosts.Host, authority: Authority, operator: Operator, arguments: argparse.Namespace
+) -> int:
     environment = {
         **os.environ,
         "LAB_HOST": host.name,
         "LAB_ROOT": str(authority.root()),
         "LAB_VARIABLES": str(operator.variables),
     }
-    command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", "tests/lab"]
-    if rounds:
-        environment["LAB_RELEASES"] = str(rounds)
-        command[-1] = "tests/lab/test_releases.py"
+    tests = "tests/lab"
+    if arguments.releases:
+        environment["LAB_RELEASES"] = str(arguments.releases)
+        tests = "tests/lab/test_releases.py"
+    elif arguments.alerts:
+        environment["LAB_ALL_ALERTS"] = "yes"
+        tests = "tests/lab/test_alerts.py"
+    command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", tests]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -21,6 +21,9 @@ from tests.lab.state import KEY, public_key
 ROOT = Path(__file__).resolve().parents[2]
 # pgBackRest takes no certificate for an address.
 STORAGE = "storage.fivebox.test"
+DOMAIN = "api.fivebox.test"
+# Root of the certificates that the lab's authority issues.
+ISSUED = "/etc/ssl/certs/lab-issued.pem"
 
 
 @dataclass
@@ -68,6 +71,7 @@ class Operator:
             "letsencrypt_check_address": host.address,
             "fivebox_verify_address": host.address,
             "fivebox_verify_ca": str(authority.folder / "issued-root.pem"),
+            "exporters_probe_ca_file": ISSUED,
         }
         if host.memory_mb:
             # A host of the lab sees the memory of the machine it runs on.
@@ -77,7 +81,9 @@ class Operator:
         self.variables.write_text(yaml.safe_dump(values))
         (host.root / bundle.lstrip("/")).write_text(authority.ca.read_text())
         with (host.root / "etc/hosts").open("a") as hosts:
-            hosts.write(f"{network.GATEWAY} {NAME} {STORAGE}\n")
+            # The host probes its own public name.
+            hosts.write(f"{network.GATEWAY} {NAME} {STORAGE}\n{host.address} {DOMAIN}\n")
+        (host.root / ISSUED.lstrip("/")).write_text(authority.root().read_text())
 
     @classmethod
     def find(cls, host: Host) -> "Operator":

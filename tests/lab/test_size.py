@@ -1,22 +1,58 @@
 """What the stack costs on a $5 VPS; the figures are printed."""
 
+import json
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.lab.cgroups import Cgroup
 from tests.lab.conftest import Api
 from tests.lab.figures import record
 from tests.lab.hosts import Host
 from tests.lab.reads import reads
 
 IDLE_MB = 350
+MONITORING = ("prometheus.service", "prometheus-alertmanager.service", "fivebox-figures.service")
+MONITORING_MB = 80
 P95_MS = 200
 CONNECTIONS = 50
 SECONDS = 10
 
 
 def test_memory_when_idle(host: Host) -> None:
-    # Proportional: memory that processes share counts once.
+    units = _units(host)
+    total = sum(size for unit, size in units.items() if unit not in MONITORING)
+    for unit, size in sorted(units.items(), key=lambda item: -item[1]):
+        record(f"memory when idle, {unit}", size, "MiB")
+    record("memory when idle, without the monitoring", total, "MiB", IDLE_MB)
+    assert 50 < total <= IDLE_MB
+
+
+def test_memory_of_the_monitoring(host: Host) -> None:
+    # A host of the lab cannot enforce MemoryHigh, by which the kernel takes back what a program
+    # has not looked at since it started; here it is taken from all, and what is needed comes back.
+    Cgroup(host.name).reclaim()
+    begun = _rounds(host)
+    while _rounds(host) < begun + 2:
+        time.sleep(1)
+    units = _units(host)
+    for unit in MONITORING:
+        record(f"memory of the monitoring, {unit}", units[unit], "MiB")
+    total = sum(units[unit] for unit in MONITORING)
+    record("memory of the monitoring", total, "MiB", MONITORING_MB)
+    assert 10 < total <= MONITORING_MB
+
+
+def _rounds(host: Host) -> int:
+    """How often Prometheus has read its host in the last hours."""
+    url = "http://127.0.0.1:9090/api/v1/query?query=count_over_time(up%7Bjob=%22node%22%7D%5B9h%5D)"
+    answer = json.loads(host.ssh(f"curl -s '{url}'").stdout)
+    return int(answer["data"]["result"][0]["value"][1])
+
+
+def _units(host: Host) -> dict[str, float]:
+    """MiB of each unit; proportional, so that memory which processes share counts once."""
     script = (
         "for s in /proc/[0-9]*/smaps_rollup; do p=${s%/smaps_rollup}; "
         "u=$(sed -n 's|^0::.*/||p;t;s|^1:name=systemd:.*/||p' $p/cgroup | head -1); "
@@ -28,11 +64,7 @@ def test_memory_when_idle(host: Host) -> None:
         # Of the ssh session that asks; its number is another each time.
         unit = "session.scope" if unit.startswith("session-") else unit
         units[unit] = units.get(unit, 0) + int(kilobytes)
-    total = sum(units.values()) / 1024
-    for unit, kilobytes in sorted(units.items(), key=lambda item: -item[1]):
-        record(f"memory when idle, {unit}", kilobytes / 1024, "MiB")
-    record("memory when idle, in all", total, "MiB", IDLE_MB)
-    assert 50 < total <= IDLE_MB
+    return {unit: kilobytes / 1024 for unit, kilobytes in units.items()}
 
 
 @pytest.fixture(scope="module")

@@ -22,16 +22,18 @@ GIVE_UP_SECONDS = 20
 class MailServer:
     """Collects mails; takes them only by TLS, and only of who logs in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str = HOST) -> None:
         """
         Args:
             folder: gets the authority's certificate, `authority`.
+            host: address to listen on.
         """
+        self.host = host
         authority = trustme.CA()
         self.authority = folder / "authority.pem"
         authority.cert_pem.write_to_path(self.authority)
         self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        authority.issue_cert(HOST).configure_cert(self._tls)
+        authority.issue_cert(host).configure_cert(self._tls)
         self._controller: Controller | None = None
         self.scheme = "smtp"
         self.open_to_all = False
@@ -49,13 +51,15 @@ class MailServer:
         by_tls = scheme == "smtps"
         self._controller = Controller(
             self,
-            hostname=HOST,
-            port=port or _free_port(),
+            hostname=self.host,
+            port=port or _free_port(self.host),
             ssl_context=self._tls if by_tls else None,
             tls_context=None if by_tls else self._tls,
             require_starttls=not by_tls,
             auth_required=not open_to_all,
             authenticator=self._authenticate,
+            # Its LOGIN asks for a "User Name", where clients wait for "Username:".
+            auth_exclude_mechanism=["LOGIN"],
             # The port is encrypted where it matters; smtps is not known to it as such.
             auth_require_tls=not by_tls,
         )
@@ -74,7 +78,7 @@ class MailServer:
     @property
     def url(self) -> str:
         user = "" if self.open_to_all else f"{USER}:{PASSWORD.replace('/', '%2F')}@"
-        return f"{self.scheme}://{user}{HOST}:{self.port}"
+        return f"{self.scheme}://{user}{self.host}:{self.port}"
 
     def to(self, address: str) -> list[EmailMessage]:
         """What was sent to an address."""
@@ -124,6 +128,6 @@ class MailServer:
         return "250 OK"
 
 
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as server:
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0)) as server:
         return int(server.getsockname()[1])

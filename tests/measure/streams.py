@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import IO
 from uuid import uuid4
 
 import jwt
@@ -46,12 +47,16 @@ class Connection(http.client.HTTPConnection):
 
 
 @contextlib.contextmanager
-def gunicorn(path: Path, environment: dict[str, str], *words: str) -> Iterator[psutil.Process]:
-    """Run a gunicorn on a socket until the block ends."""
+def gunicorn(
+    path: Path, environment: dict[str, str], *words: str, output: IO[bytes] | None = None
+) -> Iterator[psutil.Process]:
+    """Run a gunicorn on a socket until the block ends; its log goes to `output`, or is shown."""
     process = subprocess.Popen(
         [str(Path(sys.executable).parent / "gunicorn"), *words],
         env={**environment, "BIND": f"unix:{path}"},
         cwd=ROOT,
+        stdout=output,
+        stderr=output,
     )
     try:
         wait_until_served(path)

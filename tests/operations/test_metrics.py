@@ -142,7 +142,7 @@ def test_the_worker_and_its_pool_are_measured(client, read):
     client.get("/health")
 
     assert sum(read("worker_memory_bytes").values()) > 10_000_000
-    assert sum(read("worker_cpu_seconds").values()) > 0
+    assert sum(read("worker_cpu_seconds_total").values()) > 0
     states = {dict(labels)["state"] for labels in read("database_pool_connections")}
     assert states == {"used", "idle"}
 

@@ -1,0 +1,133 @@
+"""What metrics, logs and request ids cost: `python -m tests.measure.overhead`."""
+
+import argparse
+import os
+import platform
+import re
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from local.servers import EmbeddedServers
+from tests.measure.streams import ROOT, gunicorn, register
+
+LIMIT = 0.05
+CONNECTIONS = 8
+
+
+def throughput(port: int, token: str, seconds: int) -> float:
+    """Requests a second of a page of 20 habits, as many as the server can.
+
+    Args:
+        port: of the server on loopback.
+        token: of a user with habits.
+        seconds: how long to ask.
+
+    Raises:
+        RuntimeError: an answer was no page.
+    """
+    command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), f"-d{seconds}s"]
+    url = f"http://127.0.0.1:{port}/v1/habits?limit=20"
+    output = subprocess.run(
+        [*command, "--header", f"Authorization: Bearer {token}", url],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    found = re.search(r"Requests/sec: +([0-9.]+)", output)
+    if "Non-2xx" in output or "Socket errors" in output or not found:
+        raise RuntimeError(output)
+    return float(found[1])
+
+
+def main() -> int:
+    """Measure and print; the exit status is 1 when the overhead is above its limit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seconds", type=int, default=5, help="of each measurement of a round")
+    parser.add_argument("--port", type=int, default=8790, help="the first of two")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="fivebox-measure-") as name:
+        folder = Path(name)
+        servers = EmbeddedServers(folder / "servers")
+        servers.start()
+        try:
+            return measure(servers, folder, arguments)
+        finally:
+            servers.stop()
+
+
+def measure(servers: EmbeddedServers, folder: Path, arguments: argparse.Namespace) -> int:
+    """Measure on running servers."""
+    environment = {
+        **os.environ,
+        **servers.environment(),
+        "FIVEBOX_ENVIRONMENT": "test",
+        "FIVEBOX_JWT_SECRET": secrets.token_hex(32),
+        "FIVEBOX_PASSWORD_PEPPER": secrets.token_hex(32),
+        "FIVEBOX_MAINTENANCE_FILE": str(folder / "maintenance"),
+        "FIVEBOX_RATE_LIMITS_ENABLED": "false",
+        "FIVEBOX_LOG_LEVEL": "INFO",
+        "FLASK_APP": "wsgi.py",
+        "WORKERS": "1",
+    }
+    flask = str(Path(sys.executable).parent / "flask")
+    subprocess.run(
+        [flask, "db", "upgrade"], env=environment, cwd=ROOT, check=True, capture_output=True
+    )
+    ports = {"wsgi:app": arguments.port, "tests.measure.bare:app": arguments.port + 1}
+    sockets = {app: folder / f"{port}.sock" for app, port in ports.items()}
+    measured = {**environment, "FIVEBOX_METRICS_DIR": str(folder / "metrics")}
+
+    def words(app: str) -> tuple[str, ...]:
+        return ("-b", f"unix:{sockets[app]}", "-b", f"127.0.0.1:{ports[app]}", app)
+
+    full, bare = ports
+    with (
+        (folder / "log").open("wb") as log,
+        gunicorn(sockets[full], measured, *words(full), output=log),
+        gunicorn(sockets[bare], environment, *words(bare), output=log),
+    ):
+        token = register(sockets[full])
+        for port in ports.values():
+            throughput(port, token, 1)
+        rates: dict[str, list[float]] = {app: [] for app in ports}
+        for number in range(arguments.rounds):
+            # Each is first as often as the other.
+            for app in list(ports) if number % 2 else list(reversed(ports)):
+                rates[app].append(throughput(ports[app], token, arguments.seconds))
+    logged = (folder / "log").read_text().count('"event":"request"')
+    ratios = [with_it / without for with_it, without in zip(*rates.values(), strict=True)]
+    overhead = 1 - statistics.median(ratios)
+    print(report(arguments, rates[full], rates[bare], overhead, logged))
+    return int(overhead > LIMIT)
+
+
+def report(
+    arguments: argparse.Namespace,
+    full: list[float],
+    bare: list[float],
+    overhead: float,
+    logged: int,
+) -> str:
+    """The figures as a page."""
+    return f"""# What watching costs
+
+`python -m tests.measure.overhead --rounds {arguments.rounds} --seconds {arguments.seconds}`, \
+{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} CPUs, Python {platform.python_version()}; one worker
+with 8 threads, {CONNECTIONS} connections, pages of 20 habits. The two alternate in rounds, so that
+both see the same machine; {logged} requests were logged.
+
+| | requests a second (median) |
+|---|---|
+| with metrics, a log line and an id for each request | {statistics.median(full):.0f} |
+| without | {statistics.median(bare):.0f} |
+| overhead, median of the rounds | {100 * overhead:.1f} % (at most {100 * LIMIT:.0f} %) |"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
