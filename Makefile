@@ -50,6 +50,11 @@ secrets: $(VENV)/.dev ## Write the vault of an inventory (ENV=mine)
 	@test -n "$(ENV)" || { echo "Name the inventory: make secrets ENV=mine"; exit 2; }
 	@$(BIN)/python scripts/make_secrets.py $(ENV)
 
+logs: $(VENV)/.dev ## Show log lines of all hosts (ENV=mine; REQUEST=<id>, ONLY=errors, SINCE="1 hour ago", JSON=1)
+	@test -n "$(ENV)" || { echo "Name the inventory: make logs ENV=mine"; exit 2; }
+	@$(BIN)/python scripts/logs.py $(ENV) --request "$(REQUEST)" --only "$(ONLY)" --since "$(SINCE)" \
+	  $(if $(JSON),--json) $(ARGS)
+
 lab: $(VENV)/.dev ## Boot a small VPS here, deploy to it, and test it (root; SUITE=bookworm)
 	$(BIN)/python -m tests.lab.drill --suite $(SUITE) $(if $(RECORD),--record)
 
@@ -72,5 +77,5 @@ $(VENV)/.dev: requirements-dev.txt
 	@$(PYTHON) scripts/setup.py $(VENV) requirements-dev.txt
 	@touch $@ $(VENV)/.local
 
-.PHONY: help run test coverage lint format requirements audit release secrets lab lab-clean \
+.PHONY: help run test coverage lint format requirements audit release secrets logs lab lab-clean \
   molecule clean
