@@ -28,7 +28,7 @@ from scripts.make_secrets import NAMES  # noqa: E402
 SETTINGS = ROOT / "inventories/single/group_vars/all/settings.yml"
 WIRING = ROOT / "playbooks/group_vars/all.yml"
 # Named on the command line, or in the vault when there is need.
-FURTHER = {"fivebox_release", "vault_api_settings"}
+FURTHER = {"fivebox_release", "fivebox_monitor_domain", "vault_api_settings"}
 SECRET_LENGTHS = {"vault_jwt_secret": 32, "vault_password_pepper": 32}
 SECRET_LENGTH = 16
 GROUPS = ("edge", "api", "database", "cache")

@@ -17,6 +17,7 @@ NAMES = (
     "vault_database_monitor_password",
     "vault_database_backup_password",
     "vault_redis_password",
+    "vault_dashboard_password",
 )
 LENGTH = 48
 

@@ -42,7 +42,7 @@ class Operator:
         self.host = host
         self.secrets = {name: secrets.token_hex(20) for name in NAMES}
         self.variables = host.folder / "variables.yml"
-        bundle = "/etc/ssl/certs/lab-ca.pem"
+        bundle, issued = "/etc/ssl/certs/lab-ca.pem", "/etc/ssl/certs/lab-root.pem"
         values = {
             **self.secrets,
             "lab_address": host.address,
@@ -52,6 +52,7 @@ class Operator:
             "letsencrypt_directory": authority.directory,
             "letsencrypt_ca_bundle": bundle,
             "letsencrypt_check_address": host.address,
+            "dashboard_status_ca_bundle": issued,
         }
         if host.memory_mb:
             # A host of the lab sees the memory of the machine it runs on.
@@ -60,6 +61,7 @@ class Operator:
         self.variables.touch(mode=0o600)
         self.variables.write_text(yaml.safe_dump(values))
         (host.root / bundle.lstrip("/")).write_text(authority.ca.read_text())
+        (host.root / issued.lstrip("/")).write_text(authority.root().read_text())
         with (host.root / "etc/hosts").open("a") as hosts:
             hosts.write(f"{network.GATEWAY} {NAME}\n")
 
