@@ -89,7 +89,8 @@ def _ask(inventory: Path, arguments: list[str], extra: list[str]) -> dict[str, s
                 *(*extra, "-e", json.dumps(wanted)),
             ],
             cwd=ROOT,
-            env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+            # The hosts would log the search, which then finds itself.
+            env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_NO_TARGET_SYSLOG": "1"},
             capture_output=True,
             text=True,
             check=False,
