@@ -26,27 +26,28 @@ function logsCommand(environment, filter, since) {
 }
 
 function panelOf(alert, settings) {
-  const named = alert.annotations.panel;
-  const fits = ({ match }) => new RegExp(match, "i").test(alert.labels.alertname);
-  const id = named ?? settings.alerts.find(fits)?.panel;
-  return settings.sections.flatMap(({ panels }) => panels).find((panel) => panel.id === id);
+  const panels = settings.sections.flatMap((section) => section.panels);
+  return panels.find(({ id }) => id === alert.annotations.panel);
 }
 
 function describe(alert, settings) {
   const { labels, annotations } = alert;
   const since = new Date(alert.activeAt);
   const item = element("li", "", { className: `${alert.state} ${labels.severity ?? ""}` });
-  const where = labels.instance ?? labels.host;
+  const where = labels.host ?? labels.instance;
   item.append(element("strong", labels.alertname), where ? ` on ${where}` : "");
   item.append(element("span", ` since ${since.toLocaleString()}`, { className: "soft" }));
-  for (const text of [annotations.summary, annotations.cause ?? annotations.description]) {
+  for (const text of [annotations.summary, annotations.cause]) {
     if (text) item.append(element("p", text));
   }
   const links = element("p", "", { className: "links" });
   const panel = panelOf(alert, settings);
   if (panel) links.append(element("a", `Chart: ${panel.title}`, { href: `#${panel.id}` }));
-  const runbook = annotations.runbook_url ?? annotations.runbook ?? "";
-  if (/^https?:\/\//.test(runbook)) links.append(element("a", "Runbook", { href: runbook, rel: "noreferrer" }));
+  const runbook = annotations.runbook_url ?? "";
+  // Without an address of its own it is a file of the repository.
+  const isAddress = /^https?:\/\//.test(runbook);
+  if (isAddress) links.append(element("a", "Runbook", { href: runbook, rel: "noreferrer" }));
+  else if (runbook) links.append(element("span", `Runbook: ${runbook}`));
   item.append(links);
   const before = new Date(since.getTime() - 300_000);
   item.append(command(logsCommand(settings.environment, panel?.logs ?? "ONLY=errors", before)));
