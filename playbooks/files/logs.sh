@@ -6,7 +6,7 @@ shift
 fields=MESSAGE,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT,_HOSTNAME,PRIORITY
 search() {
   # Without a match it ends with 1.
-  journalctl --quiet --no-pager --output json --output-fields "$fields" --lines "$most" "$@" || true
+  journalctl --quiet --no-pager --all --output json --output-fields "$fields" --lines "$most" "$@" || true
 }
 search "$@"
 if [ -d /var/log/journal/remote ]; then

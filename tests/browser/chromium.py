@@ -4,11 +4,12 @@ import base64
 import json
 import os
 import queue
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,8 @@ TIMEOUT_SECONDS = 60
 class Browser:
     """One page; `faults` holds what the page said on the console, or threw."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", writing: int, reading: int) -> None:
+    def __init__(self, writing: int, reading: int) -> None:
         self.faults: list[str] = []
-        self._process = process
         self._writing = writing
         self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
         self._number = 0
@@ -112,8 +112,9 @@ class Browser:
             self.faults.append(json.dumps(told["exceptionDetails"]))
         elif event == "Runtime.consoleAPICalled":
             self.faults.append(json.dumps(told["args"]))
-        elif event == "Log.entryAdded":
-            # What a Content-Security-Policy forbids is here too.
+        elif event == "Log.entryAdded" and "ERR_NETWORK_CHANGED" not in told["entry"]["text"]:
+            # What a Content-Security-Policy forbids is here too. Networks of the machine, such as
+            # those of labs, come and go.
             self.faults.append(f"{told['entry']['text']} {told['entry'].get('url', '')}")
 
 
@@ -131,7 +132,6 @@ def browser(profile: Path, *options: str) -> Iterator[Browser]:
         *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
         *("--remote-debugging-pipe", f"--user-data-dir={profile}", *options),
     ]
-
     # The protocol's pipes are the files 3 and 4.
     program = 'exec 3<&"$0" 4>&"$1"; shift; exec "$@"'
     inherited = (read_by_chromium, written_by_chromium)
@@ -141,11 +141,16 @@ def browser(profile: Path, *options: str) -> Iterator[Browser]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as process:
         os.close(read_by_chromium)
         os.close(written_by_chromium)
         try:
-            yield Browser(process, writing, reading)
+            yield Browser(writing, reading)
         finally:
+            # It ends when its pipe does; what it has started may linger, and write.
             os.close(writing)
-            process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)

@@ -3,6 +3,7 @@
 
 const COLORS = ["#3b82f6", "#f59e0b", "#10b981", "#ef4444", "#8b5cf6", "#06b6d4", "#ec4899", "#84cc16"];
 const HEIGHT = 170;
+const POWERS = Array.from({ length: 50 }, (_none, index) => 2 ** index);
 
 function themed(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -78,7 +79,7 @@ function draw(element, panel, { times, lines: found }, marks) {
       legend: { show: false },
       cursor: { sync: { key: "dashboard" }, y: false, drag: { x: false, y: false } },
       scales: { x: { time: true }, y: { range: (_plot, low, high) => [Math.min(0, low), high > 0 ? high * 1.1 : 1] } },
-      axes: [axis, { ...axis, size: 68, values: (_plot, ticks) => ticks.map((tick) => show(panel.unit, tick)) }],
+      axes: [axis, { ...axis, size: 68, incrs: panel.unit.startsWith("bytes") ? POWERS : undefined, values: (_plot, ticks) => ticks.map((tick) => show(panel.unit, tick)) }],
       series: [
         {},
         ...found.map(({ name, color }) => ({

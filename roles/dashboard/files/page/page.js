@@ -3,7 +3,7 @@
 
 const settings = JSON.parse(document.getElementById("settings").textContent);
 const RANGES = { "15m": 900, "1h": 3600, "6h": 21600, "24h": 86400, "7d": 604800, "30d": 2592000 };
-const state = { range: "1h", marks: [], span: null };
+const state = { range: "1h", marks: [], span: null, ready: false };
 const cards = [];
 const seen = new Set();
 const fault = document.getElementById("fault");
@@ -66,19 +66,37 @@ function tell(error) {
   fault.textContent = error ? `Prometheus does not answer: ${error.message}` : "";
 }
 
-/** Draw what is in view and not yet of the present span. */
-async function drawSeen() {
+/** Wait for all; then fail with the first error, if there is one. */
+async function all(promises) {
+  const failed = (await Promise.allSettled(promises)).find(({ status }) => status === "rejected");
+  if (failed) throw failed.reason;
+}
+
+/** Draw what is in view and not yet of the present span; what fails is due again. */
+function drawSeen() {
   const due = cards.filter((entry) => seen.has(entry.card) && entry.span !== state.span);
-  for (const entry of due) entry.span = state.span;
-  await Promise.all(due.map(({ update }) => update()));
+  return all(
+    due.map(async (entry) => {
+      entry.span = state.span;
+      try {
+        await entry.update();
+      } catch (error) {
+        entry.span = null;
+        throw error;
+      }
+    }),
+  );
 }
 
 async function refresh(tiles) {
   state.span = spanOf(RANGES[state.range]);
   try {
     state.marks = await releases(settings.releases, state.span);
-    const alerts = document.getElementById("alerts");
-    await Promise.all([showAlerts(alerts, settings), ...tiles.map((tile) => tile()), drawSeen()]);
+    // First what matters most: questions are asked in this order.
+    const alerts = showAlerts(document.getElementById("alerts"), settings);
+    const asked = [alerts, ...tiles.map((tile) => tile())];
+    state.ready = true;
+    await all([...asked, drawSeen()]);
     document.getElementById("updated").textContent = new Date().toLocaleTimeString();
     tell(null);
   } catch (error) {
@@ -114,7 +132,7 @@ function start() {
         if (isIntersecting) seen.add(target);
         else seen.delete(target);
       }
-      if (state.span) drawSeen().then(() => tell(null), tell);
+      if (state.ready) drawSeen().then(() => tell(null), tell);
     },
     { rootMargin: "200px" },
   );

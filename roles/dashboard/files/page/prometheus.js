@@ -11,7 +11,9 @@ async function ask(path, parameters) {
   try {
     // Without the password that a bookmark may hold: fetch refuses such an address.
     const base = location.origin + location.pathname;
-    const answer = await fetch(new URL(`api/${path}?${new URLSearchParams(parameters)}`, base));
+    const url = new URL(`api/${path}?${new URLSearchParams(parameters)}`, base);
+    // A phone changes its network now and then: once more.
+    const answer = await fetch(url).catch(() => fetch(url));
     const body = await answer.json().catch(() => ({ error: `status ${answer.status}` }));
     if (body.status !== "success") throw new Error(body.error || `status ${answer.status}`);
     return body.data;
