@@ -23,7 +23,6 @@ from sqlalchemy import Engine, event
 
 from app.extensions import db, limiter
 from app.operations.logs import route
-from app.settings import version
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -46,7 +45,6 @@ CPU = Gauge("worker_cpu_seconds", "CPU time of the workers.", multiprocess_mode=
 MEMORY = Gauge(
     "worker_memory_bytes", "Resident memory of the workers.", multiprocess_mode="livesum"
 )
-INFO = Gauge("fivebox_info", "1 while a release serves.", ["version"], multiprocess_mode="livemax")
 RATE_LIMIT_UNAVAILABLE = Counter(
     "rate_limit_unavailable_total", "Times the limits' storage did not answer."
 )
@@ -158,7 +156,6 @@ class _Sampler:
         times = self.process.cpu_times()
         CPU.set(times.user + times.system)
         MEMORY.set(self.process.memory_info().rss)
-        INFO.labels(version()).set(1)
         POOL.labels("used").set(engine.pool.checkedout())  # type: ignore[attr-defined]
         POOL.labels("idle").set(engine.pool.checkedin())  # type: ignore[attr-defined]
 

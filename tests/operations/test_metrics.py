@@ -147,12 +147,6 @@ def test_the_worker_and_its_pool_are_measured(client, read):
     assert states == {"used", "idle"}
 
 
-def test_the_release_is_told(client, value):
-    told = client.get("/health/live").get_json()["version"]
-
-    assert value("fivebox_info", version=told) == 1
-
-
 def test_one_process_without_a_shared_folder_has_metrics_too(client, monkeypatch):
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")
     answer = client.get("/internal/metrics")
