@@ -18,7 +18,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(sys.executable).parent
 MOST_LINES = 2000
-NGINX, SYSTEM = ["--identifier", "nginx"], ["kernel", "sudo", "systemd"]
+NGINX = ["--identifier", "nginx"]
+SSH, SYSTEM = ["sshd", "sshd-session", "sudo"], ["kernel", "systemd"]
 FAULTS = (
     r'"level":"(error|critical)"|"status":5[0-9][0-9]|(ERROR|FATAL|PANIC):|\[(error|crit|alert)\]|'
     r"Failed |failed |Main process exited|Out of memory|Killed process"
@@ -32,7 +33,7 @@ SEARCHES = {
     "postgresql": ["--identifier", "postgresql", "--identifier", "postgres"],
     "redis": ["--unit", "redis-server"],
     "slow": ["--grep", '"event_kind":"slow_request"|duration: [0-9.]+ ms'],
-    "ssh": ["--identifier", "sshd", "--identifier", "sshd-session"],
+    "ssh": [word for name in SSH for word in ("--identifier", name)],
     "system": [word for name in SYSTEM for word in ("--identifier", name)],
 }
 KNOWN_IN_THE_LINE = {"timestamp", "service", "version", "level", "event", "exception", "route"}

@@ -73,6 +73,33 @@ def test_an_alert_leads_to_its_chart_its_runbook_and_its_logs(chromium, promethe
     assert chromium.faults == []
 
 
+def test_the_worst_and_newest_comes_first(chromium, prometheus):
+    prometheus.alerts = [
+        ALERT
+        | {"labels": {"alertname": name, "severity": severity}, "state": state, "activeAt": at}
+        for name, severity, state, at in [
+            ("Pending", "critical", "pending", "2026-11-21T11:45:00Z"),
+            ("Warning", "warning", "firing", "2026-11-21T11:44:00Z"),
+            ("Older", "critical", "firing", "2026-11-21T11:42:00Z"),
+            ("Newer", "critical", "firing", "2026-11-21T11:43:00Z"),
+        ]
+    ]
+    chromium.open(prometheus.url)
+    chromium.until("document.querySelector('#alerts li')")
+
+    names = "[...document.querySelectorAll('#alerts strong')].map((each) => each.innerText)"
+    assert chromium.evaluate(names) == ["Newer", "Older", "Warning", "Pending"]
+
+
+def test_a_topic_leads_to_its_own_logs(chromium, prometheus):
+    labels = ALERT["labels"] | {"topic": "redis"}
+    prometheus.alerts = [ALERT | {"labels": labels}]
+    chromium.open(prometheus.url)
+    chromium.until("document.querySelector('#alerts li')")
+
+    assert "make logs ENV=mine ONLY=redis" in text(chromium, "#alerts")
+
+
 def test_an_alert_is_shown_as_text_only(chromium, prometheus):
     planted = "<img src=x onerror='document.title=\"broken\"'>"
     annotations = {"summary": planted, "runbook_url": "javascript:alert(1)"}

@@ -50,7 +50,8 @@ function describe(alert, settings) {
   else if (runbook) links.append(element("span", `Runbook: ${runbook}`));
   item.append(links);
   const before = new Date(since.getTime() - 300_000);
-  item.append(command(logsCommand(settings.environment, panel?.logs ?? "ONLY=errors", before)));
+  const filter = settings.topics[labels.topic] ?? panel?.logs ?? "ONLY=errors";
+  item.append(command(logsCommand(settings.environment, filter, before)));
   return item;
 }
 
@@ -58,7 +59,9 @@ function describe(alert, settings) {
 async function showAlerts(target, settings) {
   const { alerts } = await ask("alerts", {});
   const wanted = alerts.filter(({ labels }) => labels.severity !== "none");
-  wanted.sort((a, b) => a.state.localeCompare(b.state) || a.activeAt.localeCompare(b.activeAt));
+  // What fires before what is pending, critical before warning, the newest first.
+  const order = ({ state, labels }) => `${state} ${labels.severity}`;
+  wanted.sort((a, b) => order(a).localeCompare(order(b)) || b.activeAt.localeCompare(a.activeAt));
   const firing = wanted.filter(({ state }) => state === "firing").length;
   document.title = firing ? `(${firing}) ${settings.domain}` : settings.domain;
   target.className = firing ? "firing" : "";
