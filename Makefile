@@ -70,6 +70,11 @@ backup-config: $(VENV)/.dev ## Pack an inventory with its vault (ENV=mine TO=fol
 	@test -n "$(ENV)" && test -n "$(TO)" || { echo "Name both: make backup-config ENV=mine TO=folder"; exit 2; }
 	@$(BIN)/python scripts/backup_config.py $(ENV) $(TO)
 
+logs: $(VENV)/.dev ## Show log lines of all hosts (ENV=mine; REQUEST=<id>, ONLY=errors, SINCE="1 hour ago", JSON=1)
+	@test -n "$(ENV)" || { echo "Name the inventory: make logs ENV=mine"; exit 2; }
+	@$(BIN)/python scripts/logs.py $(ENV) --request "$(REQUEST)" --only "$(ONLY)" --since "$(SINCE)" \
+	  $(if $(JSON),--json) $(ARGS)
+
 lab: $(VENV)/.dev ## Boot a small VPS here, deploy to it, and test it (root; SUITE=bookworm)
 	$(BIN)/python -m tests.lab.drill --suite $(SUITE) $(if $(RECORD),--record)
 
@@ -103,4 +108,4 @@ $(VENV)/.dev: requirements-dev.txt
 
 .PHONY: help run flask test test-previous coverage lint format requirements audit release secrets \
   rotate-secrets cloud-init lab lab-releases lab-clean molecule clean backup-config lab-restore \
-  lab-alerts
+  lab-alerts logs

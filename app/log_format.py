@@ -16,14 +16,48 @@ REDACTED = "[redacted]"
 _SECRET_KEY = re.compile(r"passw|passphrase|secret|token|cookie|authorization|pepper|dsn", re.I)
 # A token in a text, such as in the message of an exception.
 _BEARER = re.compile(r"(?i)(bearer\s+)[\w.~+/=-]+|eyJ[\w-]+\.[\w-]+\.[\w-]+")
-# What every such token has, in small letters: to look for it costs less than the pattern.
-_BEARER_SIGNS = ("bearer", "eyj")
+# A secret named in a text: password=…, "refresh_token": "…", and the password of a URL.
+_NAMED = re.compile(
+    r"(?i)((?:passw\w{0,20}|passphrase|secret|token|pepper|authorization)[\"']?\s{0,3}[=:]\s{0,3})"
+    r"(\"[^\"]*\"|'[^']*'|[^\s,;&}\])]+)|(cookie[\"']?\s{0,3}[=:]).+"
+)
+_URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^@\s/]+(?=@)")
+# One of these, in small letters, is in all that the patterns find: to look for them costs less.
+_SIGNS = (
+    "bearer",
+    "eyj",
+    "passw",
+    "passphrase",
+    "secret",
+    "token",
+    "pepper",
+    "authorization",
+    "cookie",
+    "://",
+)
 _CALLER_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# https://www.w3.org/TR/trace-context/#traceparent-header; a later version may have more fields.
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+)
 
 
 def request_id(given: str) -> str:
     """The id of a request: what its caller gave in X-Request-ID, if that is one, else a new one."""
     return given if _CALLER_ID.fullmatch(given) else uuid4().hex
+
+
+def trace_id(traceparent: str) -> str | None:
+    """The id of the trace that a request belongs to (W3C Trace Context), or None.
+
+    Args:
+        traceparent: the header of that name; one that is malformed is as good as none.
+    """
+    found = _TRACEPARENT.fullmatch(traceparent)
+    # Version 0 has exactly these four fields.
+    if found is None or (traceparent.startswith("00") and len(traceparent) > 55):
+        return None
+    return found[1]
 
 
 def configure(level: str) -> None:
@@ -85,14 +119,16 @@ def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def hide_secrets(key: str, value: Any) -> Any:
-    """The value, hidden when its key looks secret, and without tokens when it is a text."""
+    """The value, hidden when its key looks secret, and without secrets when it is a text."""
     if _is_secret(key):
         return REDACTED
-    if isinstance(value, str):
-        small = value.lower()
-        if any(sign in small for sign in _BEARER_SIGNS):
-            return _BEARER.sub(REDACTED, value)
-    return value
+    if not isinstance(value, str):
+        return value
+    small = value.lower()
+    if not any(sign in small for sign in _SIGNS):
+        return value
+    text = _NAMED.sub(rf"\1\3{REDACTED}", _BEARER.sub(REDACTED, value))
+    return _URL_PASSWORD.sub(rf"\1{REDACTED}", text)
 
 
 @lru_cache(maxsize=1000)

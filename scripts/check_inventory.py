@@ -32,6 +32,7 @@ WIRING = ROOT / "playbooks/group_vars/all.yml"
 # Named on the command line, or in the vault when there is need.
 FURTHER = {
     "fivebox_release",
+    "fivebox_monitor_domain",
     "vault_api_settings",
     "vault_before",
     "vault_alert_webhook_url",
@@ -100,15 +101,15 @@ def _keys(path: Path) -> set[str]:
 
 def _settings(variables: Values) -> Iterator[str]:
     domain = str(variables.get("fivebox_domain") or "")
-    labels = domain.split(".")
     if not domain:
         yield "fivebox_domain: set it to the public name of the API, such as api.example.com"
-    elif len(labels) < 2 or not all(
-        re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", x) for x in labels
-    ):
+    elif not _is_name(domain):
         yield f"fivebox_domain: {domain} is no name such as api.example.com (lower case, no https://)"
     elif variables.get("fivebox_check_dns") and not _has_address(domain):
         yield f"fivebox_domain: {domain} has no address yet; add a DNS record for the host"
+    monitor = str(variables.get("fivebox_monitor_domain") or domain)
+    if monitor != domain and not _is_name(monitor):
+        yield f"fivebox_monitor_domain: {monitor} is no name such as monitor.example.com"
     if not _is_address(variables.get("fivebox_email")):
         yield "fivebox_email: set it to your e-mail address; the certificate authority needs one"
     if variables.get("fivebox_environment") not in ("staging", "production"):
@@ -127,6 +128,13 @@ def _settings(variables: Values) -> Iterator[str]:
             ip_network(str(network))
         except ValueError as error:
             yield f"fivebox_trusted_proxies: {error}"
+
+
+def _is_name(domain: str) -> bool:
+    labels = domain.split(".")
+    return len(labels) > 1 and all(
+        re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", label) for label in labels
+    )
 
 
 def _is_number(value: Any) -> bool:

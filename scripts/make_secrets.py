@@ -18,6 +18,7 @@ NAMES = (
     "vault_database_backup_password",
     "vault_redis_password",
     "vault_backup_passphrase",
+    "vault_dashboard_password",
 )
 LENGTH = 48
 

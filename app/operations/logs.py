@@ -6,14 +6,17 @@ import structlog
 from apiflask import APIFlask
 from flask import Response, g, request
 
-from app.log_format import configure, request_id
+from app.log_format import configure, request_id, trace_id
 from app.settings import Settings
 
 logger = structlog.get_logger("fivebox")
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
-    """Log every request; its id comes from X-Request-ID or is made here, and is sent back."""
+    """Log every request; its id comes from X-Request-ID or is made here, and is sent back.
+
+    All its lines have that id, and the id of the trace if it came with one.
+    """
     configure(settings.log_level)
     slow_seconds = settings.slow_request_ms / 1000
 
@@ -23,6 +26,9 @@ def init_app(app: APIFlask, settings: Settings) -> None:
         g.started = perf_counter()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        trace = trace_id(request.headers.get("traceparent", ""))
+        if trace:
+            structlog.contextvars.bind_contextvars(trace_id=trace)
 
     @app.after_request
     def end(response: Response) -> Response:

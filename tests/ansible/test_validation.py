@@ -188,6 +188,11 @@ def test_sound_settings_pass(tmp_path: Path) -> None:
         ({"vault_jwt_secret": SECRET[:31]}, "vault_jwt_secret: needs 32 characters or more"),
         ({"vault_jwt_secret": "a" * 48}, "vault_jwt_secret: needs 32 characters or more, chosen"),
         ({"vault_jwt_secret": 12345678}, "vault_jwt_secret: needs 32 characters or more"),
+        (
+            {"fivebox_monitor_domain": "monitor"},
+            "fivebox_monitor_domain: monitor is no name such as",
+        ),
+        ({"vault_dashboard_password": "short"}, "vault_dashboard_password: needs 16 characters"),
         ({"vault_redis_password": "short"}, "vault_redis_password: needs 16 characters or more"),
         (
             {"fivebox_domain": "api.name-without-address.invalid", "fivebox_check_dns": True},

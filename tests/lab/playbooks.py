@@ -72,6 +72,7 @@ class Operator:
             "fivebox_verify_address": host.address,
             "fivebox_verify_ca": str(authority.folder / "issued-root.pem"),
             "exporters_probe_ca_file": ISSUED,
+            "dashboard_status_ca_bundle": ISSUED,
         }
         if host.memory_mb:
             # A host of the lab sees the memory of the machine it runs on.

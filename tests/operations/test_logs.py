@@ -52,6 +52,40 @@ def test_an_odd_request_id_is_replaced(client, given):
     assert len(answer.headers["X-Request-ID"]) == 32
 
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize(
+    "given", [f"00-{TRACE}-00f067aa0ba902b7-01", f"cc-{TRACE}-00f067aa0ba902b7-01-later-fields"]
+)
+def test_the_trace_of_a_caller_is_logged(client, lines, given):
+    client.get("/health/live", headers={"traceparent": given, "tracestate": "vendor=1"})
+    assert lines()[-1]["trace_id"] == TRACE
+
+    client.get("/health/live")
+    assert "trace_id" not in lines()[-1]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        TRACE,
+        f"00-{TRACE}-00f067aa0ba902b7",
+        f"00-{TRACE}-00f067aa0ba902b7-01-more",
+        f"00-{TRACE.upper()}-00f067aa0ba902b7-01",
+        f"00-{'0' * 32}-00f067aa0ba902b7-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"ff-{TRACE}-00f067aa0ba902b7-01",
+    ],
+)
+def test_a_malformed_trace_is_none(client, lines, given):
+    answer = client.get("/health/live", headers={"traceparent": given})
+
+    assert answer.status_code == 200
+    assert "trace_id" not in lines()[-1]
+
+
 def test_two_requests_have_two_ids(client):
     first, second = (client.get("/health/live").headers["X-Request-ID"] for _ in range(2))
 
@@ -105,3 +139,28 @@ def test_tokens_in_texts_are_redacted(app, lines, text):
     assert "[redacted]" in line["event"]
     assert "abcdefgh" not in line["event"]
     assert "eyJ" not in line["event"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "login failed, password=hush-hush.",
+        'sent {"refresh_token": "hush-hush", "name": "x"}',
+        "{'new_password': 'hush-hush'}",
+        "passphrase: hush-hush",
+        "Cookie: a=hush-hush; b=hush-hush",
+        "cannot reach postgresql://fivebox_app:hush-hush@db/fivebox",
+    ],
+)
+def test_secrets_named_in_texts_are_redacted(app, lines, text):
+    logging.getLogger("a.library").warning(text)
+
+    line = lines()[-1]
+    assert "[redacted]" in line["event"]
+    assert "hush" not in json.dumps(line)
+
+
+def test_what_only_sounds_secret_stays(app, lines):
+    logging.getLogger("a.library").warning("the token of user u1 has expired at 10:30")
+
+    assert lines()[-1]["event"] == "the token of user u1 has expired at 10:30"

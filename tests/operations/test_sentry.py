@@ -22,6 +22,10 @@ SECRETS = (
     "path-secret",
     "person@example.com",
     "local-variable-secret",
+    "password-secret",
+    "passphrase-secret",
+    "refresh-secret",
+    "database-secret",
 )
 
 
@@ -87,7 +91,14 @@ def reporting(make_app, receiver):
         def fail(name: str) -> dict:
             # Put together: a report shows the lines of code around the fault.
             password = "-".join(("local", "variable", "secret"))
-            raise RuntimeError(f"no mail to person@example.com: Bearer eyJa.b.c {len(password)}")
+            try:
+                raise ValueError("postgresql://app:" + "-".join(("database", "secret")) + "@db/x")
+            except ValueError as error:
+                told = ("password", "passphrase", "refresh")
+                named = [f"{'refresh_token' if n == 'refresh' else n}={n}-secret" for n in told]
+                raise RuntimeError(
+                    f"no mail to person@example.com: Bearer eyJa.b.c {len(password)} {named}"
+                ) from error
 
         return app.test_client()
 
@@ -120,7 +131,8 @@ def test_a_fault_is_reported(reporting, receiver, register):
     assert answer.status_code == 500
     assert answer.get_json()["type"] == "urn:fivebox:problem:internal-error"
     (event,) = receiver.events
-    assert event["exception"]["values"][0]["type"] == "RuntimeError"
+    types = [fault["type"] for fault in event["exception"]["values"]]
+    assert types == ["ValueError", "RuntimeError"]
     assert event["transaction"] == "/v1/fail/<name>"
     assert event["environment"] == "test"
     assert event["release"].startswith("fivebox@")

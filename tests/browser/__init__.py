@@ -1,0 +1,1 @@
+"""A real browser for tests: Chromium, headless, over its DevTools protocol."""

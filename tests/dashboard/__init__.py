@@ -1,0 +1,1 @@
+"""The operators' pages: the dashboard, the status page, the dashboards for Grafana."""
