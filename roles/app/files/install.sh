@@ -1,8 +1,9 @@
 #!/bin/sh
-# Make the environment of the release in this folder; argument: its Python, such as 3.11.
+# Make the environment of a release; arguments: its folder, and its Python, such as 3.11.
 set -eu
-release=$(pwd)
-python=$1
+release=$1
+python=$2
+cd "$release"
 
 # Packages of a release that needs the same ones are linked: quicker, and kept on the disk and in memory once.
 link_packages() {
