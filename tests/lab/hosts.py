@@ -24,6 +24,8 @@ SSH_OPTIONS = [
     *("-o", "BatchMode=yes", "-o", "ConnectTimeout=2", "-o", "StrictHostKeyChecking=no"),
     *("-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"),
 ]
+# The same for all playbooks that run here: a host of the lab has new keys each time.
+os.environ["ANSIBLE_HOST_KEY_CHECKING"] = "false"
 
 
 @dataclass

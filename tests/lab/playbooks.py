@@ -108,12 +108,7 @@ class Operator:
             *(str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventories/lab"),
             *(f"playbooks/{name}.yml", "-e", f"@{self.variables}", *options),
         ]
-        environment = {
-            **os.environ,
-            "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks",
-            # A host of the lab has new keys each time.
-            "ANSIBLE_HOST_KEY_CHECKING": "false",
-        }
+        environment = {**os.environ, "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks"}
         done = subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment
         )
