@@ -3,13 +3,14 @@
 Writers lock the feed first (`app.database.feed`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import ColumnElement, Select, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database.base import OwnedRow
 from app.errors import Conflict, NotFound, invalid_input
@@ -126,6 +127,35 @@ def assign(row: OwnedRow, fields: Mapping[str, Any]) -> None:
     """Write fields to a row."""
     for name, value in fields.items():
         setattr(row, name, value)
+
+
+def find_crowded(
+    model: type[Row],
+    user_id: UUID,
+    parent: InstrumentedAttribute[str],
+    parent_ids: Collection[str],
+    most: int,
+) -> str | None:
+    """Find a parent that has too many rows.
+
+    Args:
+        model: the table of the rows.
+        user_id: whose they are.
+        parent: the column that holds the parent's id.
+        parent_ids: the parents to look at.
+        most: rows that a parent may have.
+
+    Returns:
+        the id of one that has more; None when there is none.
+    """
+    return db.session.scalar(
+        present(model, user_id)
+        .where(parent.in_(parent_ids))
+        .with_only_columns(parent)
+        .group_by(parent)
+        .having(func.count() > most)
+        .limit(1)
+    )
 
 
 def delete_where(model: type[Row], user_id: UUID, condition: ColumnElement[bool]) -> None:

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func
-
 from app.database import owned
 from app.database.feed import lock_feed
 from app.errors import NotFound, Problem
@@ -161,15 +159,9 @@ def require_room(user_id: UUID, character_ids: Collection[str], more: int = 0) -
     Raises:
         InventoryFull: one would.
     """
-    crowded = (
-        owned.present(CarriedItem, user_id)
-        .where(CarriedItem.character_id.in_(character_ids))
-        .with_only_columns(CarriedItem.character_id)
-        .group_by(CarriedItem.character_id)
-        .having(func.count() + more > MAX_KINDS)
-        .limit(1)
+    character_id = owned.find_crowded(
+        CarriedItem, user_id, CarriedItem.character_id, character_ids, MAX_KINDS - more
     )
-    character_id = db.session.scalar(crowded)
     if character_id is not None:
         raise InventoryFull(
             f"A character carries at most {MAX_KINDS} kinds of items; {character_id} does.",

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, tuple_
+from sqlalchemy import Select, tuple_
 
 from app.accounts.models import User
 from app.database import owned
@@ -180,15 +180,9 @@ def require_room(user_id: UUID, plan_ids: Collection[str], more: int = 0) -> Non
     Raises:
         PlanFull: one would have.
     """
-    crowded = (
-        owned.present(PlannedMeal, user_id)
-        .where(PlannedMeal.plan_id.in_(plan_ids))
-        .with_only_columns(PlannedMeal.plan_id)
-        .group_by(PlannedMeal.plan_id)
-        .having(func.count() + more > MAX_MEALS)
-        .limit(1)
+    plan_id = owned.find_crowded(
+        PlannedMeal, user_id, PlannedMeal.plan_id, plan_ids, MAX_MEALS - more
     )
-    plan_id = db.session.scalar(crowded)
     if plan_id is not None:
         raise PlanFull(f"A plan has {MAX_MEALS} meals at most; {plan_id} is full.", limit=MAX_MEALS)
 
