@@ -1,11 +1,11 @@
 """Rows of one user, as every product finds, lists, makes and changes them.
 
-Writers lock the feed first (`app.database.feed`).
+Writers lock the feed first (`app.database.feed`); `find_to_change` does it for them.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ValidationError
@@ -13,12 +13,15 @@ from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database.base import OwnedRow
+from app.database.feed import lock_feed
 from app.errors import Conflict, NotFound, invalid_input
+from app.etags import require_match
 from app.extensions import db
 from app.operations.metrics import RECORDS_CREATED
 from app.pages import PageQuery, decode_cursor, page_of
 
 Row = TypeVar("Row", bound=OwnedRow)
+Key = TypeVarTuple("Key")
 
 
 def find(model: type[Row], user_id: UUID, row_id: str, missing: str) -> Row:
@@ -37,6 +40,51 @@ def find(model: type[Row], user_id: UUID, row_id: str, missing: str) -> Row:
     if row is None or row.deleted_at:
         raise NotFound(missing)
     return row
+
+
+def find_to_change(
+    find_row: Callable[[UUID, *Key], Row], output: type[BaseModel], user_id: UUID, *key: *Key
+) -> Row:
+    """Lock the user's feed and find a row, to change or delete what its client has seen of it.
+
+    Args:
+        find_row: finds it, by the user and the key.
+        output: schema of the row in an answer.
+        user_id: whose it is.
+        key: what else finds it.
+
+    Raises:
+        PreconditionFailed: it is not the revision that If-Match names.
+        Problem: what `find_row` raises.
+    """
+    lock_feed(user_id)
+    row = find_row(user_id, *key)
+    require_match(row, output)
+    return row
+
+
+def find_to_replace(
+    model: type[Row], user_id: UUID, row_id: str, output: type[BaseModel]
+) -> Row | None:
+    """Find what a PUT writes over; the feed is locked.
+
+    Args:
+        model: its table.
+        user_id: whose it is.
+        row_id: its id.
+        output: schema of the row in an answer.
+
+    Returns:
+        the row; None when there is none, or it is deleted.
+
+    Raises:
+        PreconditionFailed: it is not the revision that If-Match names, or it is there and
+            If-None-Match wants it not to be.
+    """
+    row = db.session.get(model, (user_id, row_id), populate_existing=True)
+    found = None if row is None or row.deleted_at else row
+    require_match(found, output)
+    return found
 
 
 def present(model: type[Row], user_id: UUID) -> Select[Row]:

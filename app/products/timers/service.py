@@ -11,7 +11,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from app.database import owned
 from app.database.feed import lock_feed
 from app.errors import Conflict, Unprocessable
-from app.etags import require_match
 from app.extensions import db
 from app.pages import decode_cursor, page_of
 from app.products.timers.models import Timer, TimerKey
@@ -100,9 +99,7 @@ def update_timer(user_id: UUID, timer_id: str, data: TimerPatch) -> Timer:
         Unprocessable: the user has no such key.
         Problem: 422, the result would be no valid timer.
     """
-    lock_feed(user_id)
-    timer = get_timer(user_id, timer_id)
-    require_match(timer, TimerOutput)
+    timer = owned.find_to_change(get_timer, TimerOutput, user_id, timer_id)
     fields = owned.changed(timer, TimerFields, data.given())
     claim_nonces(user_id, [fields])
     owned.assign(timer, fields)
@@ -117,9 +114,7 @@ def delete_timer(user_id: UUID, timer_id: str) -> None:
         NotFound: the user has no such timer.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    lock_feed(user_id)
-    timer = get_timer(user_id, timer_id)
-    require_match(timer, TimerOutput)
+    timer = owned.find_to_change(get_timer, TimerOutput, user_id, timer_id)
     timer.deleted_at = datetime.now(UTC)
     db.session.commit()
 
