@@ -99,7 +99,7 @@ def page_by_id(model: type[Row], statement: Select[Row], query: PageQuery) -> di
         Unprocessable: the query's cursor is of another list.
     """
     if query.after:
-        statement = statement.where(model.id > decode_cursor(query.after, 1)[0])
+        statement = statement.where(model.id > decode_cursor(query.after, str)[0])
     rows = db.session.scalars(statement.order_by(model.id).limit(query.limit + 1)).all()
     return page_of(rows, query.limit, lambda row: (row.id,))
 

@@ -86,7 +86,7 @@ def list_carried(user_id: UUID, character_id: str, query: PageQuery) -> dict[str
     get_character(user_id, character_id)
     statement = owned.present(CarriedItem, user_id).where(CarriedItem.character_id == character_id)
     if query.after:
-        statement = statement.where(CarriedItem.item_id > decode_cursor(query.after, 1)[0])
+        statement = statement.where(CarriedItem.item_id > decode_cursor(query.after, str)[0])
     rows = db.session.scalars(statement.order_by(CarriedItem.item_id).limit(query.limit + 1)).all()
     return page_of(rows, query.limit, lambda row: (row.item_id,))
 

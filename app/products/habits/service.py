@@ -208,8 +208,8 @@ def list_progress(
     if query.end:
         statement = statement.where(Progress.date <= query.end)
     if query.after:
-        day, last_habit = decode_cursor(query.after, 2)
-        statement = statement.where(key > tuple_(_cursor_day(day), last_habit))
+        last = decode_cursor(query.after, date.fromisoformat, str)
+        statement = statement.where(key > tuple_(*last))
     ordered = statement.order_by(Progress.date, Progress.habit_id).limit(query.limit + 1)
     rows = db.session.scalars(ordered).all()
     return page_of(rows, query.limit, lambda row: (row.date.isoformat(), row.habit_id))
@@ -258,10 +258,3 @@ def _rates(rates: Iterable[Rate]) -> list[RateOutput]:
 
 def _is_same(progress: Progress, data: ProgressInput) -> bool:
     return progress.completed == data.completed and progress.note == data.note
-
-
-def _cursor_day(value: str) -> date:
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise Unprocessable("after", "is not a `next` that this list gave") from None

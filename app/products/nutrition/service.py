@@ -189,9 +189,9 @@ def list_meals(user_id: UUID, plan_id: str, query: PlannedMealsQuery) -> dict[st
     if query.day:
         statement = statement.where(PlannedMeal.day == query.day)
     if query.after:
-        day, meal_id = decode_cursor(query.after, 2)
         key = tuple_(PlannedMeal.day, PlannedMeal.id)
-        statement = statement.where(key > tuple_(_cursor_day(day), meal_id))
+        last = decode_cursor(query.after, _day, str)
+        statement = statement.where(key > tuple_(*last))
     ordered = statement.order_by(PlannedMeal.day, PlannedMeal.id).limit(query.limit + 1)
     rows = db.session.scalars(ordered).all()
     return page_of(rows, query.limit, lambda row: (str(row.day), row.id))
@@ -285,7 +285,7 @@ def _require_content(meal_id: str | None, changes: Collection[str]) -> None:
         raise Unprocessable(f"changes.{min(unknown)}", "there is no such ingredient")
 
 
-def _cursor_day(value: str) -> int:
-    if value.isascii() and value.isdigit() and len(value) <= len(str(LAST_DAY)):
-        return int(value)
-    raise Unprocessable("after", "is not a `next` that this list gave")
+def _day(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(LAST_DAY)):
+        raise ValueError(text)
+    return int(text)

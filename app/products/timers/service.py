@@ -50,9 +50,8 @@ def list_timers(user_id: UUID, query: TimersQuery) -> dict[str, Any]:
     if query.finished is not None:
         statement = statement.where(Timer.finished == query.finished)
     if query.after:
-        moment, last_id = decode_cursor(query.after, 2)
-        last = tuple_(_cursor_moment(moment), last_id)
-        statement = statement.where(tuple_(Timer.due_at, Timer.id) > last)
+        last = decode_cursor(query.after, _moment, str)
+        statement = statement.where(tuple_(Timer.due_at, Timer.id) > tuple_(*last))
     ordered = statement.order_by(Timer.due_at, Timer.id).limit(query.limit + 1)
     rows = db.session.scalars(ordered).all()
     return page_of(rows, query.limit, lambda row: (row.due_at.isoformat(), row.id))
@@ -153,12 +152,8 @@ def claim_nonces(user_id: UUID, timers: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def _cursor_moment(value: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value)
-        if FIRST_MOMENT <= moment <= LAST_MOMENT:
-            return moment
-    except (ValueError, TypeError):
-        # No moment, or one without a zone.
-        pass
-    raise Unprocessable("after", "is not a `next` that this list gave")
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None or not FIRST_MOMENT <= moment <= LAST_MOMENT:
+        raise ValueError(text)
+    return moment
