@@ -154,7 +154,7 @@ def store_new(
         db.session.add(row)
     assign(row, {**fields, "deleted_at": None})
     db.session.commit()
-    RECORDS_CREATED.labels(str(model.__table__)).inc()  # type: ignore[attr-defined]
+    RECORDS_CREATED.labels(str(model.__table__)).inc()
     return row
 
 

@@ -95,5 +95,5 @@ def _without_children(model: type[OwnedRow]) -> list[ColumnElement[bool]]:
         ~exists().where(*(pair.parent == pair.column for pair in key.elements))
         for table in Base.metadata.sorted_tables
         for key in table.foreign_key_constraints
-        if key.referred_table is model.__table__  # type: ignore[attr-defined]
+        if key.referred_table is model.__table__
     ]

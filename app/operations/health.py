@@ -11,6 +11,7 @@ from typing import Any, Literal
 import structlog
 from apiflask import APIBlueprint, APIFlask
 from flask import Flask, Response, current_app
+from flask.sansio.app import App
 from pydantic import Field
 from sqlalchemy import text
 
@@ -120,7 +121,7 @@ def init_app(app: APIFlask) -> None:
     add_check(app, "storage", _check_storage)
 
 
-def add_check(app: Flask, name: str, check: Check) -> None:
+def add_check(app: App, name: str, check: Check) -> None:
     """Show one more dependency; only those of REQUIRED make the process unhealthy.
 
     Args:
