@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from app.converters import MalformedSegment
+from app.current import this_app
 from app.problems import CONTENT_TYPE, problem_body
 
 INVALID = "The input is not valid."
@@ -228,7 +229,7 @@ def _from_internal_error(error: InternalError) -> Response:
 def _from_bug(error: Exception) -> Response:
     logger.error("unhandled error", event_kind="error", exc_info=error)
     # Flask sends it only for errors that have no handler.
-    got_request_exception.send(current_app._get_current_object(), exception=error)  # type: ignore[attr-defined]
+    got_request_exception.send(this_app(), exception=error)
     return problem_response(
         500, "internal-error", "Something went wrong here; the request id finds it in the logs."
     )

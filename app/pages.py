@@ -25,20 +25,21 @@ def encode_cursor(*key: str) -> str:
     return urlsafe_b64encode(orjson.dumps(key)).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, parts: int) -> list[str]:
+def decode_cursor(cursor: str, *parts: Callable[[str], Any]) -> list[Any]:
     """Read a cursor.
 
     Args:
         cursor: what a client sent as `after`.
-        parts: the number of texts its key has.
+        parts: what makes a value of each text that its key has; a ValueError says that there is no
+            such row in the list.
 
     Raises:
         Unprocessable: it is not a cursor of such a list.
     """
     try:
         key = orjson.loads(urlsafe_b64decode(cursor.encode("ascii") + b"=="))
-        if isinstance(key, list) and len(key) == parts and all(_is_text(part) for part in key):
-            return key
+        if isinstance(key, list) and all(_is_text(text) for text in key):
+            return [value_of(text) for value_of, text in zip(parts, key, strict=True)]
     except ValueError:
         pass
     raise Unprocessable("after", "is not a `next` that this list gave")

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
 
 import psycopg
 import pytest
@@ -13,6 +12,7 @@ from flask.testing import FlaskClient
 from app.products import all_products
 from local.servers import EmbeddedServers
 from tests.conftest import PASSWORD, Account
+from tests.products.conftest import ask_as
 from tests.test_routes import METHODS_WITH_BODY, Route, api_routes, routes
 
 __all__ = ["api_routes", "routes"]
@@ -53,15 +53,7 @@ def _answers(client: FlaskClient, routes: list[Route], email: str) -> dict[Route
 def test_without_redis_every_product_tells_its_story(without_redis: APIFlask, product: str) -> None:
     assert without_redis.test_cli_runner().invoke(args=["content", "seed"]).exit_code == 0
     client = without_redis.test_client()
-    token = _register(client, "story@example.com")
-
-    def ask(
-        method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any]:
-        content = {"data": body} if isinstance(body, bytes) else {"json": body}
-        answer = client.open(path, method=method, headers={**token, **(headers or {})}, **content)
-        return answer.status_code, answer.get_json(silent=True)
-
+    ask = ask_as(client, _register(client, "story@example.com"))
     import_module(f"tests.products.{product}.test_story").tell_the_story(ask)
 
 

@@ -53,14 +53,14 @@ def _find_caller(_token: str) -> Caller | None:
     if claims is None:
         return None
     g.user_id = claims["sub"]
-    act_as(UUID(g.user_id))
-    g.device_id = UUID(claims["sid"])
+    user_id, g.device_id = UUID(g.user_id), UUID(claims["sid"])
+    act_as(user_id)
     found = db.session.connection().exec_driver_sql(
-        _CALLER, {"user_id": UUID(g.user_id), "device_id": g.device_id}
+        _CALLER, {"user_id": user_id, "device_id": g.device_id}
     )
     row = found.one_or_none()
     if row is None:
-        refuse_deleting(UUID(g.user_id))
+        refuse_deleting(user_id)
         return None
     return Caller(*row)
 

@@ -11,7 +11,6 @@ from zipfile import ZIP_DEFLATED
 
 import orjson
 import structlog
-from flask import Flask, current_app
 from sqlalchemy import inspect
 from zipstream import ZipStream
 
@@ -22,6 +21,7 @@ from app.accounts.schemas import UserOutput
 from app.analytics.models import ActiveDay
 from app.audit.models import AuditEvent
 from app.audit.recording import record
+from app.current import this_app
 from app.database.purge import owned_models
 from app.extensions import db
 
@@ -34,8 +34,7 @@ logger = structlog.get_logger(__name__)
 
 def export(user: User) -> Iterator[bytes]:
     """Begin a zip of all that a user has: one JSON file per table, and the files of hooks."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    reader = Reader(app, user.id)
+    reader = Reader(this_app(), user.id)
     profile = _to_json(UserOutput.model_validate(user).model_dump())
     record("account.exported", user.id)
     db.session.commit()

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from flask import current_app
-from sqlalchemy import ColumnElement, Tuple, func, select, tuple_, update
+from sqlalchemy import ColumnElement, func, select, tuple_, update
 
 from app.accounts.authentication import refuse_deleting
 from app.accounts.models import Device, User
@@ -24,7 +24,7 @@ from app.accounts.tokens import (
 from app.analytics.activity import mark_active
 from app.audit.recording import record
 from app.database.session import act_as
-from app.errors import NotFound, Unauthorized, Unprocessable
+from app.errors import NotFound, Unauthorized
 from app.extensions import db
 from app.pages import PageQuery, decode_cursor, page_of
 from app.sync.models import SyncSession
@@ -145,7 +145,8 @@ def list_devices(user_id: UUID, current: UUID, query: PageQuery) -> dict[str, An
         Device.user_id == user_id, Device.revoked_at.is_(None), Device.expires_at > func.now()
     )
     if query.after:
-        statement = statement.where(key < _cursor_key(query.after))
+        last = decode_cursor(query.after, datetime.fromisoformat, UUID)
+        statement = statement.where(key < tuple_(*last))
     ordered = statement.order_by(Device.last_seen_at.desc(), Device.id.desc())
     rows = [
         DeviceOutput.model_validate(device).model_copy(
@@ -200,14 +201,6 @@ def _revoke(
         "devices logged out", event_kind="security", user_id=str(user_id), count=len(revoked)
     )
     return len(revoked)
-
-
-def _cursor_key(cursor: str) -> Tuple:
-    seen, device_id = decode_cursor(cursor, 2)
-    try:
-        return tuple_(datetime.fromisoformat(seen), UUID(device_id))
-    except ValueError:
-        raise Unprocessable("after", "is not a `next` that this list gave") from None
 
 
 def _expiry() -> datetime:

@@ -1,10 +1,11 @@
 """Figures over all people, from the views of the schema `analytics`, which name nobody."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from flask import current_app
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping, TextClause, text
 
 from app.analytics.schemas import (
     BehaviourOutput,
@@ -13,6 +14,7 @@ from app.analytics.schemas import (
     CountOutput,
     DayOutput,
     DeviceFiguresOutput,
+    FigureOutput,
     PeriodQuery,
     UsageOutput,
 )
@@ -105,7 +107,10 @@ def behaviour(admin_id: UUID, query: PeriodQuery) -> BehaviourOutput:
     first, last = query.days
     _see_all(admin_id)
     modules = parts(current_app.extensions["settings"].products, "analytics")
-    products = {name: module.figures(first, last) for name, module in modules.items()}
+    products = {
+        name: _figures(module.FIGURES, module.MEANINGS, {"first": first, "last": last})
+        for name, module in modules.items()
+    }
     return BehaviourOutput(start=first, end=last, products=products)
 
 
@@ -134,8 +139,19 @@ def _see_all(admin_id: UUID) -> None:
     db.session.execute(_PATIENCE)
 
 
-def _rows(statement: Any, key: dict[str, Any]) -> list[RowMapping]:
+def _rows(statement: TextClause, key: dict[str, Any]) -> list[RowMapping]:
     return list(db.session.execute(statement, key).mappings())
+
+
+def _figures(
+    statement: TextClause, meanings: Mapping[str, str], key: dict[str, Any]
+) -> list[FigureOutput]:
+    """The figures of a product: the columns of the one row that its statement gives."""
+    (row,) = _rows(statement, key)
+    return [
+        FigureOutput(name=name, value=row[name], description=meaning)
+        for name, meaning in meanings.items()
+    ]
 
 
 def _cohorts(key: dict[str, Any]) -> list[CohortOutput]:

@@ -4,13 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Tuple, select, tuple_
+from sqlalchemy import Select, select, tuple_
 
 from app.audit.models import AuditEvent
 from app.audit.recording import record
 from app.audit.schemas import AllEventsQuery, EventsQuery
 from app.database.session import act_as
-from app.errors import Unprocessable
 from app.extensions import db
 from app.pages import decode_cursor, page_of
 
@@ -42,17 +41,10 @@ def _page(statement: Select[Any], query: EventsQuery) -> dict[str, Any]:
         statement = statement.where(AuditEvent.occurred_at < query.end)
     key = tuple_(AuditEvent.occurred_at, AuditEvent.id)
     if query.after:
-        statement = statement.where(key < _cursor_key(query.after))
+        last = decode_cursor(query.after, datetime.fromisoformat, UUID)
+        statement = statement.where(key < tuple_(*last))
     ordered = statement.order_by(AuditEvent.occurred_at.desc(), AuditEvent.id.desc())
     rows = db.session.scalars(ordered.limit(query.limit + 1)).all()
     # Detached: the commit that follows must not have each row read again.
     db.session.expunge_all()
     return page_of(rows, query.limit, lambda row: (row.occurred_at.isoformat(), str(row.id)))
-
-
-def _cursor_key(cursor: str) -> Tuple:
-    moment, event_id = decode_cursor(cursor, 2)
-    try:
-        return tuple_(datetime.fromisoformat(moment), UUID(event_id))
-    except ValueError:
-        raise Unprocessable("after", "is not a `next` that this list gave") from None

@@ -130,7 +130,7 @@ def page_statement(name: str, query: ContentPageQuery) -> Select[Document]:
             Document.tags.op("@>")(cast(query.tags.split(","), ARRAY(Text)))
         )
     if query.after:
-        statement = statement.where(Document.id > decode_cursor(query.after, 1)[0])
+        statement = statement.where(Document.id > decode_cursor(query.after, str)[0])
     return statement.order_by(Document.id).limit(query.limit + 1)
 
 

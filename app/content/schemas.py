@@ -93,7 +93,9 @@ class RevertInput(Body):
     version: int = Field(ge=1, lt=2**31, description="The version to go back to.")
 
 
-class DocumentOutput(Output):
+class StateOutput(Output):
+    """What a document is, or was in one version."""
+
     collection: str
     id: str
     version: int
@@ -103,6 +105,9 @@ class DocumentOutput(Output):
     published: bool
     published_from: datetime | None
     published_until: datetime | None
+
+
+class DocumentOutput(StateOutput):
     changed_by: UUID | None = Field(description="The administrator; null for a command.")
     created_at: datetime
     updated_at: datetime
@@ -113,16 +118,7 @@ class DocumentPageOutput(Output):
     next: str | None
 
 
-class VersionOutput(Output):
-    collection: str
-    id: str
-    version: int
-    origin: Literal["seed", "local", "upstream"]
-    tags: list[str]
-    data: dict[str, Any]
-    published: bool
-    published_from: datetime | None
-    published_until: datetime | None
+class VersionOutput(StateOutput):
     deleted: bool = Field(description="Whether this version took the document away.")
     changed_by: UUID | None
     created_at: datetime

@@ -25,6 +25,7 @@ from app.content import writing
 from app.content.collections import ContentCollection, all_collections, find_collection
 from app.content.files import ContentFileError, parse_collection
 from app.content.models import Document, Source
+from app.current import this_app
 from app.database.session import act_as
 from app.extensions import db
 from app.operations.health import CheckFailed, add_check
@@ -121,8 +122,7 @@ def touch(name: str) -> None:
     if fresh:
         return
     first = source is None or (source.fetched_at is None and source.error is None)
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    begun = _pool.submit(_refresh_in, app, name)
+    begun = _pool.submit(_refresh_in, this_app(), name)
     if first:
         _wait_a_little(begun)
 

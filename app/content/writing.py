@@ -150,7 +150,7 @@ def list_documents(name: str, query: DocumentsQuery) -> dict[str, Any]:
         Document.deleted_at.is_not(None) if query.deleted else Document.deleted_at.is_(None),
     )
     if query.after:
-        statement = statement.where(Document.id > decode_cursor(query.after, 1)[0])
+        statement = statement.where(Document.id > decode_cursor(query.after, str)[0])
     rows = db.session.scalars(statement.order_by(Document.id).limit(query.limit + 1)).all()
     return page_of(rows, query.limit, lambda row: (row.id,))
 
@@ -218,7 +218,8 @@ def list_versions(name: str, document_id: str, query: PageQuery) -> dict[str, An
         DocumentVersion.collection == name, DocumentVersion.id == document_id
     )
     if query.after:
-        statement = statement.where(DocumentVersion.version < _cursor_version(query.after))
+        (last,) = decode_cursor(query.after, _version)
+        statement = statement.where(DocumentVersion.version < last)
     ordered = statement.order_by(DocumentVersion.version.desc()).limit(query.limit + 1)
     rows = db.session.scalars(ordered).all()
     return page_of(rows, query.limit, lambda row: (str(row.version),))
@@ -343,8 +344,7 @@ def _holds_nul(value: Any) -> bool:
     return isinstance(value, str) and "\0" in value
 
 
-def _cursor_version(cursor: str) -> int:
-    (version,) = decode_cursor(cursor, 1)
-    if not version.isascii() or not version.isdigit() or len(version) > 9:
-        raise Unprocessable("after", "is not a `next` that this list gave")
-    return int(version)
+def _version(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise ValueError(text)
+    return int(text)

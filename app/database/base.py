@@ -1,9 +1,10 @@
 """Base class and mixins of the models."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, FetchedValue, ForeignKey, Text, func
+from sqlalchemy import BigInteger, DateTime, FetchedValue, ForeignKey, FromClause, Text, func
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 
 
@@ -18,6 +19,10 @@ class OwnedRow:
 
     `rev` and `updated_at` are stamped by the trigger `stamp_revision`; never write them.
     """
+
+    # Every model has them, from `Base` too.
+    __tablename__: str
+    __table__: ClassVar[FromClause]
 
     user_id: Mapped[UUID] = mapped_column(
         ForeignKey("users.id", ondelete="CASCADE"), primary_key=True

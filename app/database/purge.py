@@ -33,20 +33,18 @@ def purge(days: int) -> tuple[int, int, int]:
     db.session.commit()
     rows = devices = sessions = 0
     now = datetime.now(UTC)
+    conditions = {
+        model: (model.deleted_at < now - timedelta(days=days), *_without_children(model))
+        for model in owned_models()
+    }
     for user_id in users:
         act_as(user_id)
         # The counter's lock keeps out writers, which could revive a row meanwhile.
         db.session.execute(text("SELECT FROM sync_state FOR UPDATE"))
         floor = 0
-        for model in owned_models():
+        for model, gone in conditions.items():
             removed = db.session.scalars(
-                delete(model)
-                .where(
-                    model.user_id == user_id,
-                    model.deleted_at < now - timedelta(days=days),
-                    *_without_children(model),
-                )
-                .returning(model.rev)
+                delete(model).where(model.user_id == user_id, *gone).returning(model.rev)
             ).all()
             rows += len(removed)
             floor = max(floor, *removed, 0)
@@ -97,5 +95,5 @@ def _without_children(model: type[OwnedRow]) -> list[ColumnElement[bool]]:
         ~exists().where(*(pair.parent == pair.column for pair in key.elements))
         for table in Base.metadata.sorted_tables
         for key in table.foreign_key_constraints
-        if key.referred_table is model.__table__  # type: ignore[attr-defined]
+        if key.referred_table is model.__table__
     ]

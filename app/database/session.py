@@ -16,6 +16,8 @@ from sqlalchemy.exc import OperationalError
 from app.extensions import db
 
 _SET_IDENTITY = "SELECT set_config('app.user_id', %s, true), set_config('app.scope', %s, true)"
+# One round trip: psycopg would send a BEGIN of its own first, which the engine keeps it from.
+_BEGIN = sql.SQL("BEGIN; " + _SET_IDENTITY.replace("%s", "{}"))
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,7 @@ def carry_identity(connection: Connection) -> None:
     Raises:
         OperationalError: the database is not there any more.
     """
-    # One round trip: psycopg would send a BEGIN of its own first, which the engine keeps it from.
-    values = map(sql.Literal, _identity().settings)
-    statement = sql.SQL("BEGIN; " + _SET_IDENTITY.replace("%s", "{}")).format(*values)
+    statement = _BEGIN.format(*map(sql.Literal, _identity().settings))
     driver: Any = connection.connection.driver_connection
     try:
         driver.execute(statement)

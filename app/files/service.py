@@ -11,7 +11,6 @@ from sqlalchemy import func, select
 from app.database import owned
 from app.database.feed import lock_feed
 from app.errors import Conflict, Problem, Unavailable, Unprocessable
-from app.etags import require_match
 from app.extensions import db
 from app.files.models import UserFile
 from app.files.purposes import find_purpose
@@ -142,9 +141,7 @@ def delete_file(user_id: UUID, file_id: str) -> None:
         NotFound: the user has no such file.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    lock_feed(user_id)
-    file = get_file(user_id, file_id)
-    require_match(file, FileOutput)
+    file = owned.find_to_change(get_file, FileOutput, user_id, file_id)
     file.deleted_at = datetime.now(UTC)
     db.session.flush()
     _take_apart(file)

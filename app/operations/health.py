@@ -10,10 +10,12 @@ from typing import Any, Literal
 
 import structlog
 from apiflask import APIBlueprint, APIFlask
-from flask import Flask, Response, current_app
+from flask import Flask, Response
+from flask.sansio.app import App
 from pydantic import Field
 from sqlalchemy import text
 
+from app.current import this_app
 from app.extensions import db, limiter, redis
 from app.files.storage import current_storage
 from app.schemas import Output
@@ -79,7 +81,7 @@ def health() -> Response | HealthOutput:
     The database is required; without the cache the API goes on, more slowly, and without the
     storage all but the files.
     """
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = this_app()
     runners: dict[str, _Runner] = app.extensions["health_checks"]
     begun = {name: runner.begin(app) for name, runner in runners.items()}
     checks = {name: _result(name, future, deadline) for name, (future, deadline) in begun.items()}
@@ -120,7 +122,7 @@ def init_app(app: APIFlask) -> None:
     add_check(app, "storage", _check_storage)
 
 
-def add_check(app: Flask, name: str, check: Check) -> None:
+def add_check(app: App, name: str, check: Check) -> None:
     """Show one more dependency; only those of REQUIRED make the process unhealthy.
 
     Args:

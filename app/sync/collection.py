@@ -63,7 +63,7 @@ class Collection:
     @property
     def table(self) -> str:
         """Name of the table in the database."""
-        return self.model.__table__.name  # type: ignore[attr-defined, no-any-return]
+        return self.model.__tablename__
 
     @property
     def owned(self) -> tuple[str, ...]:

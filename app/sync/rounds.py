@@ -11,7 +11,7 @@ from uuid import UUID
 from flask import g
 from sqlalchemy import select, tuple_
 
-from app.errors import Problem, Unprocessable
+from app.errors import Problem
 from app.extensions import db
 from app.operations.metrics import SYNC_ROUNDS, SYNC_ROWS
 from app.pages import PageQuery, decode_cursor, page_of
@@ -114,17 +114,10 @@ def list_sessions(user_id: UUID, query: PageQuery) -> dict[str, Any]:
     key = tuple_(SyncSession.last_at, SyncSession.device_id, SyncSession.client)
     statement = select(SyncSession).where(SyncSession.user_id == user_id)
     if query.after:
-        statement = statement.where(key < _cursor_key(query.after))
+        last = decode_cursor(query.after, datetime.fromisoformat, UUID, str)
+        statement = statement.where(key < tuple_(*last))
     ordered = statement.order_by(*(column.desc() for column in key.clauses))
     rows = db.session.scalars(ordered.limit(query.limit + 1)).all()
     return page_of(
         rows, query.limit, lambda row: (row.last_at.isoformat(), str(row.device_id), row.client)
     )
-
-
-def _cursor_key(cursor: str) -> Any:
-    last_at, device_id, client = decode_cursor(cursor, 3)
-    try:
-        return tuple_(datetime.fromisoformat(last_at), UUID(device_id), client)
-    except ValueError:
-        raise Unprocessable("after", "is not a `next` that this list gave") from None

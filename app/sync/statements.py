@@ -110,7 +110,7 @@ def present(collection: Collection) -> str:
     parent, found = "", "true, false"
     if collection.parent:
         found = "p.id IS NOT NULL, p.deleted_at IS NOT NULL"
-        table = collection.parent.model.__table__.name  # type: ignore[attr-defined]
+        table = collection.parent.model.__tablename__
         parent = f"""LEFT JOIN {table} AS p ON p.user_id = %(user_id)s
             AND p.id = coalesce(w.parent, t."{collection.parent.column}")"""
     return f"""
@@ -151,12 +151,12 @@ def delete(collection: Collection) -> str:
 
 
 def _of_type(collection: Collection, kinds: Any) -> frozenset[str]:
-    columns = collection.model.__table__.c  # type: ignore[attr-defined]
+    columns = collection.model.__table__.c
     return frozenset(name for name in collection.owned if isinstance(columns[name].type, kinds))
 
 
 def _type(collection: Collection, name: str) -> str:
-    column = collection.model.__table__.c[name]  # type: ignore[attr-defined]
+    column = collection.model.__table__.c[name]
     text: str = column.type.compile(dialect=_DIALECT)
     return text
 
@@ -168,7 +168,7 @@ def _pair(name: str, value: str | None = None) -> str:
 def _as_json(collection: Collection, name: str) -> str:
     """A column as JSON can carry it: bytes as base64, which PostgreSQL breaks into lines."""
     column = _column(name)
-    if isinstance(collection.model.__table__.c[name].type, LargeBinary):  # type: ignore[attr-defined]
+    if isinstance(collection.model.__table__.c[name].type, LargeBinary):
         return f"translate(encode({column}, 'base64'), E'\\n', '')"
     return column
 
@@ -179,7 +179,7 @@ def _column(name: str) -> str:
 
 def _for_watermelon(collection: Collection, name: str) -> str:
     """A column as WatermelonDB can keep it: text, a number or a boolean."""
-    kind = collection.model.__table__.c[name].type  # type: ignore[attr-defined]
+    kind = collection.model.__table__.c[name].type
     column = _column(name)
     if isinstance(kind, ARRAY):
         return f"array_to_json({column})::text"

@@ -48,7 +48,8 @@ BEYOND_A_SCHEMA = re.compile(
             r"files for this purpose are .*",
             r"Invalid JSON: .*",
             # JSON Schema knows no limits of dates, and takes 1.0 for an integer.
-            r"Input should be (less|greater) than or equal to (\d{4}-\d\d-\d\d|datetime\.).*",
+            r"Input should be (less|greater) than or equal to \d{4}-\d\d-\d\d",
+            r"must be from \d{4}-\d\d-\d\dT00:00:00Z to \d{4}-\d\d-\d\dT00:00:00Z",
             r"Input should be a valid integer",
         )
     )

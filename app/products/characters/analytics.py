@@ -1,13 +1,8 @@
 """Figures of characters over all people."""
 
-from datetime import date
-
 from sqlalchemy import text
 
-from app.analytics.schemas import FigureOutput
-from app.extensions import db
-
-_FIGURES = text("""
+FIGURES = text("""
     SELECT *
     FROM (
         SELECT count(*) FILTER (WHERE (created_at AT TIME ZONE 'UTC')::date
@@ -22,7 +17,7 @@ _FIGURES = text("""
         FROM analytics.character_equipment WHERE deleted_at IS NULL
     ) AS equipment
 """)
-_MEANINGS = {
+MEANINGS = {
     "created": "Characters created in the period, also those deleted since.",
     "characters": "Characters now.",
     "people": "People who have a character now.",
@@ -30,17 +25,3 @@ _MEANINGS = {
     "equipped": "Characters that wear something now.",
     "experience": "The most experience of a character now.",
 }
-
-
-def figures(first: date, last: date) -> list[FigureOutput]:
-    """The figures of a period; for the scope "analytics".
-
-    Args:
-        first: its first day.
-        last: its last day.
-    """
-    row = db.session.execute(_FIGURES, {"first": first, "last": last}).mappings().one()
-    return [
-        FigureOutput(name=name, value=row[name], description=meaning)
-        for name, meaning in _MEANINGS.items()
-    ]

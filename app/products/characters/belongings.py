@@ -6,14 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func
-
 from app.database import owned
 from app.database.feed import lock_feed
 from app.errors import NotFound, Problem
-from app.etags import require_match
 from app.extensions import db
-from app.operations.metrics import RECORDS_CREATED
 from app.pages import PageQuery, decode_cursor, page_of
 from app.products.characters import catalog
 from app.products.characters.catalog import Catalog
@@ -90,7 +86,7 @@ def list_carried(user_id: UUID, character_id: str, query: PageQuery) -> dict[str
     get_character(user_id, character_id)
     statement = owned.present(CarriedItem, user_id).where(CarriedItem.character_id == character_id)
     if query.after:
-        statement = statement.where(CarriedItem.item_id > decode_cursor(query.after, 1)[0])
+        statement = statement.where(CarriedItem.item_id > decode_cursor(query.after, str)[0])
     rows = db.session.scalars(statement.order_by(CarriedItem.item_id).limit(query.limit + 1)).all()
     return page_of(rows, query.limit, lambda row: (row.item_id,))
 
@@ -124,30 +120,26 @@ def put_carried(
     catalog.prepare()
     lock_feed(user_id)
     character = get_character(user_id, character_id)
-    before = db.session.get(CarriedItem, (user_id, f"{character_id}:{item_id}"))
-    new = before is None or before.deleted_at is not None
-    require_match(None if new else before, CarriedOutput)
-    had = 0 if before is None or new else before.quantity
-    if before is not None and had == data.quantity:
-        return before, False
+    row_id = f"{character_id}:{item_id}"
+    carried = owned.find_to_replace(CarriedItem, user_id, row_id, CarriedOutput)
+    had = carried.quantity if carried else 0
+    if carried is not None and had == data.quantity:
+        return carried, False
     build, known = _build(character, item_id)
-    if new and (ITEMS, item_id) not in known.offered:
-        raise NotFound("There is no such item.")
-    if new:
+    if carried is None:
+        if (ITEMS, item_id) not in known.offered:
+            raise NotFound("There is no such item.")
         require_room(user_id, [character_id], more=1)
     if data.quantity > had:
         _require_strength(replace(build, carried={**build.carried, item_id: data.quantity}))
     else:
         _require_unworn(build, item_id, data.quantity)
-    carried = before or CarriedItem(
-        user_id=user_id, id=f"{character_id}:{item_id}", character_id=character_id, item_id=item_id
-    )
-    carried.quantity, carried.deleted_at = data.quantity, None
-    db.session.add(carried)
+    if carried is None:
+        fields = {"character_id": character_id, "item_id": item_id, "quantity": data.quantity}
+        return owned.store_new(CarriedItem, user_id, row_id, fields), True
+    carried.quantity = data.quantity
     db.session.commit()
-    if new:
-        RECORDS_CREATED.labels("user_character_items").inc()
-    return carried, new
+    return carried, False
 
 
 def require_room(user_id: UUID, character_ids: Collection[str], more: int = 0) -> None:
@@ -161,15 +153,9 @@ def require_room(user_id: UUID, character_ids: Collection[str], more: int = 0) -
     Raises:
         InventoryFull: one would.
     """
-    crowded = (
-        owned.present(CarriedItem, user_id)
-        .where(CarriedItem.character_id.in_(character_ids))
-        .with_only_columns(CarriedItem.character_id)
-        .group_by(CarriedItem.character_id)
-        .having(func.count() + more > MAX_KINDS)
-        .limit(1)
+    character_id = owned.find_crowded(
+        CarriedItem, user_id, CarriedItem.character_id, character_ids, MAX_KINDS - more
     )
-    character_id = db.session.scalar(crowded)
     if character_id is not None:
         raise InventoryFull(
             f"A character carries at most {MAX_KINDS} kinds of items; {character_id} does.",
@@ -185,9 +171,7 @@ def delete_carried(user_id: UUID, character_id: str, item_id: str) -> None:
         PreconditionFailed: it is not the revision that If-Match names.
         ItemWorn: it is worn.
     """
-    lock_feed(user_id)
-    carried = get_carried(user_id, character_id, item_id)
-    require_match(carried, CarriedOutput)
+    carried = owned.find_to_change(get_carried, CarriedOutput, user_id, character_id, item_id)
     _require_unworn(_build(get_character(user_id, character_id))[0], item_id, 0)
     carried.deleted_at = datetime.now(UTC)
     db.session.commit()
@@ -231,11 +215,10 @@ def put_worn(user_id: UUID, character_id: str, slot: str, data: WornInput) -> tu
     catalog.prepare()
     lock_feed(user_id)
     character = get_character(user_id, character_id)
-    before = db.session.get(WornItem, (user_id, f"{character_id}:{place}"))
-    new = before is None or before.deleted_at is not None
-    require_match(None if new else before, WornOutput)
-    if before is not None and not new and before.item_id == data.item_id:
-        return before, False
+    row_id = f"{character_id}:{place}"
+    worn = owned.find_to_replace(WornItem, user_id, row_id, WornOutput)
+    if worn is not None and worn.item_id == data.item_id:
+        return worn, False
     present, _ = _build(character, data.item_id)
     if data.item_id not in present.carried:
         raise CannotWear(Fault("not-carried", "The character does not carry this item."))
@@ -246,15 +229,12 @@ def put_worn(user_id: UUID, character_id: str, slot: str, data: WornInput) -> tu
     if fault:
         raise CannotWear(fault)
     _require_strength(build)
-    worn = before or WornItem(
-        user_id=user_id, id=f"{character_id}:{place}", character_id=character_id, slot=place
-    )
-    worn.item_id, worn.deleted_at = data.item_id, None
-    db.session.add(worn)
+    if worn is None:
+        fields = {"character_id": character_id, "slot": place, "item_id": data.item_id}
+        return owned.store_new(WornItem, user_id, row_id, fields), True
+    worn.item_id = data.item_id
     db.session.commit()
-    if new:
-        RECORDS_CREATED.labels("user_character_equipment").inc()
-    return worn, new
+    return worn, False
 
 
 def delete_worn(user_id: UUID, character_id: str, slot: str) -> None:
@@ -264,9 +244,7 @@ def delete_worn(user_id: UUID, character_id: str, slot: str) -> None:
         NotFound: the user has no such character, there is no such slot, or it is empty.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    lock_feed(user_id)
-    worn = get_worn(user_id, character_id, slot)
-    require_match(worn, WornOutput)
+    worn = owned.find_to_change(get_worn, WornOutput, user_id, character_id, slot)
     worn.deleted_at = datetime.now(UTC)
     db.session.commit()
 

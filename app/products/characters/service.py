@@ -10,7 +10,6 @@ from sqlalchemy import update
 from app.database import owned
 from app.database.feed import lock_feed
 from app.errors import Unprocessable
-from app.etags import require_match
 from app.extensions import db
 from app.files.models import UserFile
 from app.products.characters import catalog
@@ -78,9 +77,7 @@ def update_character(user_id: UUID, character_id: str, data: CharacterPatch) -> 
         Problem: 422, the result would be no valid character.
     """
     catalog.prepare()
-    lock_feed(user_id)
-    character = get_character(user_id, character_id)
-    require_match(character, CharacterOutput)
+    character = owned.find_to_change(get_character, CharacterOutput, user_id, character_id)
     fields = owned.changed(character, CharacterFields, data.given())
     changed = {name: value for name, value in fields.items() if value != getattr(character, name)}
     _require_references(user_id, changed)
@@ -96,9 +93,7 @@ def delete_character(user_id: UUID, character_id: str) -> None:
         NotFound: the user has no such character.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    lock_feed(user_id)
-    character = get_character(user_id, character_id)
-    require_match(character, CharacterOutput)
+    character = owned.find_to_change(get_character, CharacterOutput, user_id, character_id)
     character.deleted_at = datetime.now(UTC)
     drop_belongings(user_id, [character_id])
     db.session.commit()

@@ -1,13 +1,8 @@
 """Figures of habits over all people."""
 
-from datetime import date
-
 from sqlalchemy import text
 
-from app.analytics.schemas import FigureOutput
-from app.extensions import db
-
-_FIGURES = text("""
+FIGURES = text("""
     SELECT *, round(completed::numeric / nullif(recorded, 0), 4) AS completion
     FROM (
         SELECT count(*) FILTER (WHERE (created_at AT TIME ZONE 'UTC')::date
@@ -22,7 +17,7 @@ _FIGURES = text("""
         FROM analytics.progress WHERE deleted_at IS NULL AND date BETWEEN :first AND :last
     ) AS progress
 """)
-_MEANINGS = {
+MEANINGS = {
     "created": "Habits created in the period, also those deleted since.",
     "active": "Active habits now.",
     "people": "People who have a habit now.",
@@ -32,17 +27,3 @@ _MEANINGS = {
     "recording": "People who recorded a day of the period.",
     "streak": "The longest streak that reached into the period.",
 }
-
-
-def figures(first: date, last: date) -> list[FigureOutput]:
-    """The figures of a period; for the scope "analytics".
-
-    Args:
-        first: its first day.
-        last: its last day.
-    """
-    row = db.session.execute(_FIGURES, {"first": first, "last": last}).mappings().one()
-    return [
-        FigureOutput(name=name, value=row[name], description=meaning)
-        for name, meaning in _MEANINGS.items()
-    ]

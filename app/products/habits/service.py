@@ -92,9 +92,7 @@ def update_habit(user_id: UUID, habit_id: str, data: HabitPatch) -> Habit:
         PreconditionFailed: it is not the revision that If-Match names.
         Problem: 422, the result would be no valid habit.
     """
-    lock_feed(user_id)
-    habit = get_habit(user_id, habit_id)
-    require_match(habit, HabitOutput)
+    habit = owned.find_to_change(get_habit, HabitOutput, user_id, habit_id)
     changes = data.given()
     if data.schedule and data.schedule != habit.schedule:
         # The fields of the old schedule go with it.
@@ -114,9 +112,7 @@ def delete_habit(user_id: UUID, habit_id: str) -> None:
         NotFound: the user has no such habit.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    lock_feed(user_id)
-    habit = get_habit(user_id, habit_id)
-    require_match(habit, HabitOutput)
+    habit = owned.find_to_change(get_habit, HabitOutput, user_id, habit_id)
     habit.deleted_at = datetime.now(UTC)
     delete_progress_of(user_id, [habit_id])
     db.session.commit()
@@ -146,16 +142,15 @@ def put_progress(
     """
     lock_feed(user_id)
     habit = get_habit(user_id, habit_id)
-    before = db.session.get(Progress, (user_id, progress_id(habit_id, day)))
-    new = before is None or before.deleted_at is not None
-    require_match(None if new else before, ProgressOutput)
-    if before is not None and not new and _is_same(before, data):
+    row_id = progress_id(habit_id, day)
+    before = owned.find_to_replace(Progress, user_id, row_id, ProgressOutput)
+    if before is not None and _is_same(before, data):
         return before, False
     rows = [row for row in progress_rows(user_id, [habit_id])[habit_id] if row.day != day]
     history = history_of(habit, [*rows, DayRow(day, data.completed, 0)])
     statement = insert(Progress).values(
         user_id=user_id,
-        id=progress_id(habit_id, day),
+        id=row_id,
         habit_id=habit_id,
         date=day,
         streak=streak_of(history, day, data.completed),
@@ -171,9 +166,9 @@ def put_progress(
     ).one()
     store_streaks(user_id, {habit_id: (history, rows)})
     db.session.commit()
-    if new:
+    if before is None:
         RECORDS_CREATED.labels("user_progress").inc()
-    return progress, new
+    return progress, before is None
 
 
 def delete_progress(user_id: UUID, habit_id: str, day: date) -> None:
@@ -213,8 +208,8 @@ def list_progress(
     if query.end:
         statement = statement.where(Progress.date <= query.end)
     if query.after:
-        day, last_habit = decode_cursor(query.after, 2)
-        statement = statement.where(key > tuple_(_cursor_day(day), last_habit))
+        last = decode_cursor(query.after, date.fromisoformat, str)
+        statement = statement.where(key > tuple_(*last))
     ordered = statement.order_by(Progress.date, Progress.habit_id).limit(query.limit + 1)
     rows = db.session.scalars(ordered).all()
     return page_of(rows, query.limit, lambda row: (row.date.isoformat(), row.habit_id))
@@ -263,10 +258,3 @@ def _rates(rates: Iterable[Rate]) -> list[RateOutput]:
 
 def _is_same(progress: Progress, data: ProgressInput) -> bool:
     return progress.completed == data.completed and progress.note == data.note
-
-
-def _cursor_day(value: str) -> date:
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise Unprocessable("after", "is not a `next` that this list gave") from None

@@ -1,13 +1,8 @@
 """Figures of nutrition over all people."""
 
-from datetime import date
-
 from sqlalchemy import text
 
-from app.analytics.schemas import FigureOutput
-from app.extensions import db
-
-_FIGURES = text("""
+FIGURES = text("""
     SELECT * FROM (
         SELECT count(*) AS profiles,
                count(*) FILTER (WHERE goal = 'lose') AS losing,
@@ -25,7 +20,7 @@ _FIGURES = text("""
         WHERE (created_at AT TIME ZONE 'UTC')::date BETWEEN :first AND :last
     ) AS meals
 """)
-_MEANINGS = {
+MEANINGS = {
     "profiles": "People who have a nutrition profile now.",
     "losing": "Of these, people who want to lose weight.",
     "gaining": "Of these, people who want to gain weight.",
@@ -34,17 +29,3 @@ _MEANINGS = {
     "meals_planned": "Meals put into plans in the period, also those taken out since.",
     "meals_changed": "Of these, the share with people's own changes, 0 to 1.",
 }
-
-
-def figures(first: date, last: date) -> list[FigureOutput]:
-    """The figures of a period; for the scope "analytics".
-
-    Args:
-        first: its first day.
-        last: its last day.
-    """
-    row = db.session.execute(_FIGURES, {"first": first, "last": last}).mappings().one()
-    return [
-        FigureOutput(name=name, value=row[name], description=meaning)
-        for name, meaning in _MEANINGS.items()
-    ]

@@ -6,13 +6,12 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, tuple_
+from sqlalchemy import Select, tuple_
 
 from app.accounts.models import User
 from app.database import owned
 from app.database.feed import lock_feed
 from app.errors import NotFound, Problem, Unprocessable
-from app.etags import require_match
 from app.extensions import db
 from app.pages import PageQuery, decode_cursor, page_of
 from app.products.nutrition import catalog
@@ -61,10 +60,8 @@ def put_profile(user_id: UUID, data: ProfileFields) -> tuple[Profile, bool]:
     """
     lock_feed(user_id)
     fields = data.model_dump()
-    profile = db.session.get(Profile, (user_id, PROFILE_ID))
-    new = profile is None or profile.deleted_at is not None
-    require_match(None if new else profile, ProfileOutput)
-    if profile is None or new:
+    profile = owned.find_to_replace(Profile, user_id, PROFILE_ID, ProfileOutput)
+    if profile is None:
         return owned.store_new(Profile, user_id, PROFILE_ID, fields), True
     owned.assign(profile, fields)
     db.session.commit()
@@ -78,9 +75,7 @@ def delete_profile(user_id: UUID) -> None:
         NotFound: there is none.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    lock_feed(user_id)
-    profile = get_profile(user_id)
-    require_match(profile, ProfileOutput)
+    profile = owned.find_to_change(get_profile, ProfileOutput, user_id)
     profile.deleted_at = datetime.now(UTC)
     db.session.commit()
 
@@ -141,9 +136,7 @@ def update_plan(user_id: UUID, plan_id: str, data: PlanPatch) -> MealPlan:
         NotFound: the user has no such plan.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    lock_feed(user_id)
-    plan = get_plan(user_id, plan_id)
-    require_match(plan, PlanOutput)
+    plan = owned.find_to_change(get_plan, PlanOutput, user_id, plan_id)
     owned.assign(plan, data.given())
     db.session.commit()
     return plan
@@ -156,9 +149,7 @@ def delete_plan(user_id: UUID, plan_id: str) -> None:
         NotFound: the user has no such plan.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    lock_feed(user_id)
-    plan = get_plan(user_id, plan_id)
-    require_match(plan, PlanOutput)
+    plan = owned.find_to_change(get_plan, PlanOutput, user_id, plan_id)
     plan.deleted_at = datetime.now(UTC)
     delete_meals_of(user_id, [plan_id])
     db.session.commit()
@@ -180,15 +171,9 @@ def require_room(user_id: UUID, plan_ids: Collection[str], more: int = 0) -> Non
     Raises:
         PlanFull: one would have.
     """
-    crowded = (
-        owned.present(PlannedMeal, user_id)
-        .where(PlannedMeal.plan_id.in_(plan_ids))
-        .with_only_columns(PlannedMeal.plan_id)
-        .group_by(PlannedMeal.plan_id)
-        .having(func.count() + more > MAX_MEALS)
-        .limit(1)
+    plan_id = owned.find_crowded(
+        PlannedMeal, user_id, PlannedMeal.plan_id, plan_ids, MAX_MEALS - more
     )
-    plan_id = db.session.scalar(crowded)
     if plan_id is not None:
         raise PlanFull(f"A plan has {MAX_MEALS} meals at most; {plan_id} is full.", limit=MAX_MEALS)
 
@@ -204,9 +189,9 @@ def list_meals(user_id: UUID, plan_id: str, query: PlannedMealsQuery) -> dict[st
     if query.day:
         statement = statement.where(PlannedMeal.day == query.day)
     if query.after:
-        day, meal_id = decode_cursor(query.after, 2)
         key = tuple_(PlannedMeal.day, PlannedMeal.id)
-        statement = statement.where(key > tuple_(_cursor_day(day), meal_id))
+        last = decode_cursor(query.after, _day, str)
+        statement = statement.where(key > tuple_(*last))
     ordered = statement.order_by(PlannedMeal.day, PlannedMeal.id).limit(query.limit + 1)
     rows = db.session.scalars(ordered).all()
     return page_of(rows, query.limit, lambda row: (str(row.day), row.id))
@@ -258,9 +243,7 @@ def update_meal(user_id: UUID, plan_id: str, row_id: str, data: PlannedMealPatch
         Unprocessable: there is no such meal or ingredient.
     """
     catalog.refresh()
-    lock_feed(user_id)
-    meal = get_meal(user_id, plan_id, row_id)
-    require_match(meal, PlannedMealOutput)
+    meal = owned.find_to_change(get_meal, PlannedMealOutput, user_id, plan_id, row_id)
     _require_content(data.meal_id, data.changes or {})
     owned.assign(meal, data.given())
     db.session.commit()
@@ -274,9 +257,7 @@ def delete_meal(user_id: UUID, plan_id: str, row_id: str) -> None:
         NotFound: the user has no such plan, or it has no such meal.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    lock_feed(user_id)
-    meal = get_meal(user_id, plan_id, row_id)
-    require_match(meal, PlannedMealOutput)
+    meal = owned.find_to_change(get_meal, PlannedMealOutput, user_id, plan_id, row_id)
     meal.deleted_at = datetime.now(UTC)
     db.session.commit()
 
@@ -304,7 +285,7 @@ def _require_content(meal_id: str | None, changes: Collection[str]) -> None:
         raise Unprocessable(f"changes.{min(unknown)}", "there is no such ingredient")
 
 
-def _cursor_day(value: str) -> int:
-    if value.isascii() and value.isdigit() and len(value) <= len(str(LAST_DAY)):
-        return int(value)
-    raise Unprocessable("after", "is not a `next` that this list gave")
+def _day(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(LAST_DAY)):
+        raise ValueError(text)
+    return int(text)

@@ -1,13 +1,8 @@
 """Figures of reviews over all people."""
 
-from datetime import date
-
 from sqlalchemy import text
 
-from app.analytics.schemas import FigureOutput
-from app.extensions import db
-
-_FIGURES = text("""
+FIGURES = text("""
     SELECT count(*) FILTER (WHERE new) AS created,
            count(*) FILTER (WHERE shown) AS published,
            count(*) FILTER (WHERE deleted_at IS NULL AND hidden_at IS NOT NULL) AS hidden,
@@ -20,7 +15,7 @@ _FIGURES = text("""
         FROM analytics.reviews
     ) AS reviews
 """)
-_MEANINGS = {
+MEANINGS = {
     "created": "Reviews written in the period, also those deleted since.",
     "published": "Reviews that the public sees now.",
     "hidden": "Reviews that are hidden by an administrator now.",
@@ -28,17 +23,3 @@ _MEANINGS = {
     "reviewing": "People who wrote a review in the period.",
     "rating": "Mean rating of the reviews that the public sees, 1 to 5.",
 }
-
-
-def figures(first: date, last: date) -> list[FigureOutput]:
-    """The figures of a period; for the scope "analytics".
-
-    Args:
-        first: its first day.
-        last: its last day.
-    """
-    row = db.session.execute(_FIGURES, {"first": first, "last": last}).mappings().one()
-    return [
-        FigureOutput(name=name, value=row[name], description=meaning)
-        for name, meaning in _MEANINGS.items()
-    ]

@@ -109,9 +109,10 @@ def refresh_similarities() -> int:
     db.session.execute(_PATIENCE)
     db.session.execute(_LOCK)
     db.session.execute(_CLEAR)
-    made = db.session.execute(_FILL, {"shrinkage": SHRINKAGE, "neighbours": NEIGHBOURS})
+    key = {"shrinkage": SHRINKAGE, "neighbours": NEIGHBOURS}
+    made = db.session.connection().execute(_FILL, key).rowcount
     db.session.commit()
-    return int(made.rowcount)  # type: ignore[attr-defined]
+    return made
 
 
 def rank(user_id: UUID, books: list[str], limit: int) -> list[Pick]:

@@ -14,7 +14,6 @@ from app.errors import NotFound
 from app.extensions import db
 from app.pages import decode_cursor, page_of
 from app.products.reviews.models import Author, PublicReview, Report, Review
-from app.products.reviews.public import read_part
 from app.products.reviews.schemas import ModerationQuery
 
 
@@ -45,8 +44,7 @@ def list_moderated(query: ModerationQuery) -> dict[str, Any]:
     else:
         statement = statement.where(PublicReview.hidden_at.is_(None), count > 0)
     if query.after:
-        number, book_id, author = decode_cursor(query.after, 3)
-        last = read_part(_number, number), book_id, read_part(UUID, author)
+        last = decode_cursor(query.after, _number, str, UUID)
         statement = statement.where(key < tuple_(*last))
     ordered = statement.order_by(
         count.desc(), PublicReview.book_id.desc(), PublicReview.author_id.desc()

@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import structlog
 import urllib3
-from flask import Flask, current_app
+from flask import current_app
+from flask.sansio.app import App
 from pydantic import TypeAdapter, ValidationError
 from redis.exceptions import RedisError
 
@@ -60,7 +61,7 @@ class RecommenderDown(Exception):
     """The provider does not answer; recommendations come from the embedded engine."""
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: App, settings: Settings) -> None:
     """Ask the provider of the settings, if there is one, and show its health."""
     if settings.recommender_url is None or settings.recommender_model is None:
         return

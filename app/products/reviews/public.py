@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import select, tuple_
 
-from app.errors import Unprocessable
 from app.extensions import db
 from app.pages import decode_cursor, page_of
 from app.products.reviews.books import require_book
@@ -28,18 +27,12 @@ def list_public_reviews(book_id: str, query: PublicReviewsQuery) -> dict[str, An
     columns = (PublicReview.created_at, PublicReview.author_id)
     if query.sort == "highest":
         if query.after:
-            rating, moment, author = decode_cursor(query.after, 3)
-            last = (
-                read_part(_rating, rating),
-                read_part(datetime.fromisoformat, moment),
-                read_part(UUID, author),
-            )
+            last = decode_cursor(query.after, _rating, datetime.fromisoformat, UUID)
             statement = statement.where(tuple_(PublicReview.rating, *columns) < tuple_(*last))
         statement = statement.order_by(PublicReview.rating.desc())
     elif query.after:
-        moment, author = decode_cursor(query.after, 2)
-        last_seen = (read_part(datetime.fromisoformat, moment), read_part(UUID, author))
-        statement = statement.where(tuple_(*columns) < tuple_(*last_seen))
+        last = decode_cursor(query.after, datetime.fromisoformat, UUID)
+        statement = statement.where(tuple_(*columns) < tuple_(*last))
     ordered = statement.order_by(*(column.desc() for column in columns))
     rows = db.session.scalars(ordered.limit(query.limit + 1)).all()
     return page_of(rows, query.limit, lambda row: _key(row, query.sort))
@@ -73,18 +66,3 @@ def _rating(text: str) -> int:
     if text not in ("1", "2", "3", "4", "5"):
         raise ValueError(text)
     return int(text)
-
-
-def read_part(parse: Any, text: str) -> Any:
-    """Read a part of a cursor.
-
-    Args:
-        parse: makes the value of its text; raises ValueError.
-
-    Raises:
-        Unprocessable: the text is of another list.
-    """
-    try:
-        return parse(text)
-    except ValueError:
-        raise Unprocessable("after", "is not a `next` that this list gave") from None

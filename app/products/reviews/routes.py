@@ -41,8 +41,7 @@ ONLY_ADMIN = ["admin"]
 @blueprint.record
 def set_up(state: BlueprintSetupState) -> None:
     """Begin to use the recommender of the settings."""
-    settings = state.app.extensions["settings"]
-    provider.init_app(state.app, settings)  # type: ignore[arg-type]
+    provider.init_app(state.app, state.app.extensions["settings"])
 
 
 @blueprint.get("/reviews")

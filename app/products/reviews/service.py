@@ -10,7 +10,6 @@ from app.audit.recording import record
 from app.database import owned
 from app.database.feed import lock_feed
 from app.errors import Conflict, NotFound
-from app.etags import require_match
 from app.extensions import db
 from app.operations.metrics import RECORDS_CREATED
 from app.pages import PageQuery
@@ -62,9 +61,7 @@ def update_review(user_id: UUID, book_id: str, data: ReviewPatch) -> Review:
         NotFound: the user has no review of this book.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    lock_feed(user_id)
-    review = get_review(user_id, book_id)
-    require_match(review, ReviewOutput)
+    review = owned.find_to_change(get_review, ReviewOutput, user_id, book_id)
     owned.assign(review, data.given())
     db.session.commit()
     return review
@@ -77,9 +74,7 @@ def delete_review(user_id: UUID, book_id: str) -> None:
         NotFound: the user has no review of this book.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    lock_feed(user_id)
-    review = get_review(user_id, book_id)
-    require_match(review, ReviewOutput)
+    review = owned.find_to_change(get_review, ReviewOutput, user_id, book_id)
     review.deleted_at = datetime.now(UTC)
     db.session.commit()
 

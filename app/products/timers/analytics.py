@@ -1,13 +1,8 @@
 """Figures of timers over all people; of what they are about, nothing can be known."""
 
-from datetime import date
-
 from sqlalchemy import text
 
-from app.analytics.schemas import FigureOutput
-from app.extensions import db
-
-_FIGURES = text("""
+FIGURES = text("""
     SELECT * FROM (
         SELECT count(*) FILTER (WHERE (created_at AT TIME ZONE 'UTC')::date
                    BETWEEN :first AND :last) AS created,
@@ -22,7 +17,7 @@ _FIGURES = text("""
         FROM analytics.timer_keys
     ) AS keys
 """)
-_MEANINGS = {
+MEANINGS = {
     "created": "Timers created in the period, also those deleted since.",
     "running": "Timers now that are not finished.",
     "finished": "Finished timers now.",
@@ -31,17 +26,3 @@ _MEANINGS = {
     "set_up": "People who have a key.",
     "rotated": "Keys that were replaced by a newer one.",
 }
-
-
-def figures(first: date, last: date) -> list[FigureOutput]:
-    """The figures of a period; for the scope "analytics".
-
-    Args:
-        first: its first day.
-        last: its last day.
-    """
-    row = db.session.execute(_FIGURES, {"first": first, "last": last}).mappings().one()
-    return [
-        FigureOutput(name=name, value=row[name], description=meaning)
-        for name, meaning in _MEANINGS.items()
-    ]

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from app.database import owned
 from app.database.feed import lock_feed
 from app.errors import Conflict, NotFound
 from app.extensions import db
@@ -93,8 +94,7 @@ def rewrap_keys(user_id: UUID, data: RewrapInput) -> Sequence[TimerKey]:
             return list(keys.values())
         if all(keys[key_id].rev == rev for key_id, (rev, _) in wanted.items()):
             for key_id, (_, fields) in wanted.items():
-                for name, value in fields.items():
-                    setattr(keys[key_id], name, value)
+                owned.assign(keys[key_id], fields)
             db.session.commit()
             return list_keys(user_id)
     raise KeysChanged("These are not all your keys in their present revisions: read them again.")

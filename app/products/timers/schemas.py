@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from app.accounts.schemas import TimeZone
 from app.pages import PageQuery
@@ -12,6 +12,8 @@ from app.products.timers.encoding import Base64, Base64Output
 from app.schemas import Body, Moment, Output, Patch, RowId, refuse
 
 FIRST_MOMENT, LAST_MOMENT = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+# In RFC 3339, as clients write them; pydantic's own limits would be told as Python does.
+_FIRST_TEXT, _LAST_TEXT = (f"{limit:%Y-%m-%dT%H:%M:%SZ}" for limit in (FIRST_MOMENT, LAST_MOMENT))
 MAX_KEYS = 100
 PAYLOAD_FIELDS = ("key_id", "algorithm", "nonce", "ciphertext")
 
@@ -21,7 +23,19 @@ Nonce = Annotated[bytes, Base64(12, 12)]
 Ciphertext = Annotated[bytes, Base64(16, 16384)]
 WrappedKey = Annotated[bytes, Base64(48, 48)]
 Salt = Annotated[bytes, Base64(16, 64)]
-DueMoment = Annotated[Moment, Field(ge=FIRST_MOMENT, le=LAST_MOMENT)]
+
+
+def _be_in_range(moment: datetime) -> datetime:
+    if not FIRST_MOMENT <= moment <= LAST_MOMENT:
+        raise ValueError(f"must be from {_FIRST_TEXT} to {_LAST_TEXT}")
+    return moment
+
+
+DueMoment = Annotated[
+    Moment,
+    AfterValidator(_be_in_range),
+    Field(json_schema_extra={"ge": _FIRST_TEXT, "le": _LAST_TEXT}),
+]
 
 
 class TimerFields(Body):

@@ -11,7 +11,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from app.database import owned
 from app.database.feed import lock_feed
 from app.errors import Conflict, Unprocessable
-from app.etags import require_match
 from app.extensions import db
 from app.pages import decode_cursor, page_of
 from app.products.timers.models import Timer, TimerKey
@@ -51,9 +50,8 @@ def list_timers(user_id: UUID, query: TimersQuery) -> dict[str, Any]:
     if query.finished is not None:
         statement = statement.where(Timer.finished == query.finished)
     if query.after:
-        moment, last_id = decode_cursor(query.after, 2)
-        last = tuple_(_cursor_moment(moment), last_id)
-        statement = statement.where(tuple_(Timer.due_at, Timer.id) > last)
+        last = decode_cursor(query.after, _moment, str)
+        statement = statement.where(tuple_(Timer.due_at, Timer.id) > tuple_(*last))
     ordered = statement.order_by(Timer.due_at, Timer.id).limit(query.limit + 1)
     rows = db.session.scalars(ordered).all()
     return page_of(rows, query.limit, lambda row: (row.due_at.isoformat(), row.id))
@@ -100,9 +98,7 @@ def update_timer(user_id: UUID, timer_id: str, data: TimerPatch) -> Timer:
         Unprocessable: the user has no such key.
         Problem: 422, the result would be no valid timer.
     """
-    lock_feed(user_id)
-    timer = get_timer(user_id, timer_id)
-    require_match(timer, TimerOutput)
+    timer = owned.find_to_change(get_timer, TimerOutput, user_id, timer_id)
     fields = owned.changed(timer, TimerFields, data.given())
     claim_nonces(user_id, [fields])
     owned.assign(timer, fields)
@@ -117,9 +113,7 @@ def delete_timer(user_id: UUID, timer_id: str) -> None:
         NotFound: the user has no such timer.
         PreconditionFailed: it is not the revision that If-Match names.
     """
-    lock_feed(user_id)
-    timer = get_timer(user_id, timer_id)
-    require_match(timer, TimerOutput)
+    timer = owned.find_to_change(get_timer, TimerOutput, user_id, timer_id)
     timer.deleted_at = datetime.now(UTC)
     db.session.commit()
 
@@ -158,12 +152,8 @@ def claim_nonces(user_id: UUID, timers: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def _cursor_moment(value: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value)
-        if FIRST_MOMENT <= moment <= LAST_MOMENT:
-            return moment
-    except (ValueError, TypeError):
-        # No moment, or one without a zone.
-        pass
-    raise Unprocessable("after", "is not a `next` that this list gave")
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None or not FIRST_MOMENT <= moment <= LAST_MOMENT:
+        raise ValueError(text)
+    return moment

@@ -4,16 +4,11 @@ It needs the content that `flask content seed` writes.
 """
 
 import hashlib
-from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
-
-from tests.conftest import Account
 from tests.files.conftest import PNG
+from tests.products.conftest import Ask
 
-Ask = Callable[..., tuple[int, Any]]
 CHARACTER = {
     "id": "story",
     "name": "Orla of the Ninth Ferry",
@@ -101,23 +96,6 @@ def tell_the_story(ask: Ask) -> None:
     assert ask("GET", f"{path}/equipment")[0] == 404
     status, left = ask("GET", "/v1/characters")
     assert (status, left["items"]) == (200, [])
-
-
-@pytest.fixture
-def ask(register: Callable[..., Account]) -> Ask:
-    """Send requests as one user, in this process."""
-    user = register("story@example.com")
-
-    def send(
-        method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any]:
-        content = {"data": body} if isinstance(body, bytes) else {"json": body}
-        answer = user.client.open(
-            path, method=method, headers={**user.headers, **(headers or {})}, **content
-        )
-        return answer.status_code, answer.get_json(silent=True)
-
-    return send
 
 
 def test_the_story_of_a_player(ask: Ask) -> None:

@@ -1,13 +1,7 @@
 """A runner's story from the first template to the statistics, in plain HTTP calls."""
 
-from collections.abc import Callable
-from typing import Any
+from tests.products.conftest import Ask
 
-import pytest
-
-from tests.conftest import Account
-
-Ask = Callable[..., tuple[int, Any]]
 HABIT = {
     "id": "story",
     "name": "Run",
@@ -43,18 +37,6 @@ def tell_the_story(ask: Ask) -> None:
     assert ask("GET", "/v1/habits?active=true")[1]["items"] == []
     assert ask("DELETE", "/v1/habits/story")[0] == 204
     assert ask("GET", "/v1/habits/story")[0] == 404
-
-
-@pytest.fixture
-def ask(register: Callable[..., Account]) -> Ask:
-    """Send a request as one user; returns the status and the JSON."""
-    user = register("story@example.com")
-
-    def send(method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        answer = user.client.open(path, method=method, json=body, headers=user.headers)
-        return answer.status_code, answer.get_json(silent=True)
-
-    return send
 
 
 def test_the_story_of_a_runner(ask: Ask) -> None:

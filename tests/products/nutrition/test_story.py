@@ -3,14 +3,8 @@
 It needs the content that `flask content seed` writes.
 """
 
-from collections.abc import Callable
-from typing import Any
+from tests.products.conftest import Ask
 
-import pytest
-
-from tests.conftest import Account
-
-Ask = Callable[..., tuple[int, Any]]
 PROFILE = {
     "sex": "female",
     "birth_year": 1995,
@@ -69,19 +63,6 @@ def tell_the_story(ask: Ask) -> None:
     assert ask("DELETE", "/v1/nutrition/plans/story")[0] == 204
     assert ask("GET", "/v1/nutrition/plans/story/basket")[0] == 404
     assert ask("DELETE", "/v1/nutrition/profile")[0] == 204
-
-
-@pytest.fixture
-def ask(app, register: Callable[..., Account]) -> Ask:
-    seeded = app.test_cli_runner().invoke(args=["content", "seed"])
-    assert seeded.exit_code == 0, seeded.output
-    account = register()
-
-    def send(method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        answer = account.client.open(path, method=method, json=body, headers=account.headers)
-        return answer.status_code, answer.get_json(silent=True)
-
-    return send
 
 
 def test_a_client_plans_and_buys_a_week(ask: Ask) -> None:

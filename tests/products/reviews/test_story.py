@@ -3,15 +3,8 @@
 It needs the content that `flask content seed` writes.
 """
 
-from collections.abc import Callable
-from typing import Any
+from tests.products.conftest import Ask
 
-import pytest
-from apiflask import APIFlask
-
-from tests.conftest import Account
-
-Ask = Callable[..., tuple[int, Any]]
 REVIEW = {
     "id": "wuthering-heights",
     "rating": 4,
@@ -55,19 +48,6 @@ def tell_the_story(ask: Ask) -> None:
     assert ask("DELETE", "/v1/reviews/wuthering-heights")[0] == 204
     assert ask("GET", "/v1/reviews/wuthering-heights")[0] == 404
     assert ask("GET", "/v1/books/wuthering-heights/summary")[1]["count"] == before["count"]
-
-
-@pytest.fixture
-def ask(app: APIFlask, register: Callable[..., Account]) -> Ask:
-    """Send a request as one user; returns the status and the JSON."""
-    assert app.test_cli_runner().invoke(args=["content", "seed"]).exit_code == 0
-    user = register("story@example.com")
-
-    def send(method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        answer = user.client.open(path, method=method, json=body, headers=user.headers)
-        return answer.status_code, answer.get_json(silent=True)
-
-    return send
 
 
 def test_the_story(ask: Ask) -> None:

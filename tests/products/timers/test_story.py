@@ -1,13 +1,6 @@
 """What a client does, in plain calls; the bytes are what a real one encrypted."""
 
-from collections.abc import Callable
-from typing import Any
-
-import pytest
-
-from tests.conftest import Account
-
-Ask = Callable[..., tuple[int, Any]]
+from tests.products.conftest import Ask
 
 # Made by the client of docs/products/timers.md with the passphrase "story otters".
 KEY = {
@@ -34,18 +27,6 @@ NEW_PAYLOAD = {
     "nonce": "c2Vjb25kIG5vbmNl",
     "ciphertext": "zy6rl1KPDkm0swlzGQAh8f1awqIK7/5fgRzUPjHZdI6L+Flc/16OMzdNtalq",
 }
-
-
-@pytest.fixture
-def ask(register: Callable[..., Account]) -> Ask:
-    """Send a request as one user: method, path, body; returns the status and the JSON."""
-    user = register("story@example.com")
-
-    def send(method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        answer = user.client.open(path, method=method, json=body, headers=user.headers)
-        return answer.status_code, answer.get_json(silent=True)
-
-    return send
 
 
 def tell_the_story(ask: Ask) -> None:

@@ -248,6 +248,15 @@ def test_a_bad_query_is_refused(user: Account, query: str) -> None:
     assert call(user, "GET", f"/v1/timers?{query}").status_code == 422
 
 
+@pytest.mark.parametrize("moment", ["1899-12-31T23:59:59Z", "2200-01-01T00:00:01Z"])
+def test_the_range_of_moments_is_told_as_clients_write_them(user: Account, moment: str) -> None:
+    fault = "must be from 1900-01-01T00:00:00Z to 2200-01-01T00:00:00Z"
+    created = call(user, "POST", "/v1/timers", timer(due_at=moment))
+    assert created.get_json()["errors"] == [{"field": "due_at", "detail": fault}]
+    listed = call(user, "GET", f"/v1/timers?due_from={moment}")
+    assert listed.get_json()["errors"] == [{"field": "due_from", "detail": fault}]
+
+
 def test_another_user_gets_404_everywhere(user: Account, register: Callable[..., Account]) -> None:
     create(user)
     other = register()
