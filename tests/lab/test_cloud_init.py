@@ -15,7 +15,7 @@ from tests.lab.hosts import Host
 from tests.lab.playbooks import ROOT
 from tests.lab.state import public_key
 
-USER = "operator"
+USER = "ada"
 
 
 @pytest.fixture

@@ -81,13 +81,13 @@ def test_the_status_page_is_there_while_the_api_is_not(
 ) -> None:
     host.ssh("systemctl start fivebox-status")
     assert json.loads(api.ask("GET", "/status/status.json").body)["status"] == "up"
-    host.ssh("systemctl stop fivebox-api@$(cat /opt/fivebox/active)")
+    host.ssh("systemctl stop fivebox-api@$(readlink /opt/fivebox/active | xargs basename)")
     try:
         host.ssh("systemctl start fivebox-status")
         chromium.open(f"https://{DOMAIN}/status/")
         assert "Down since" in chromium.evaluate("document.body.innerText")
     finally:
-        host.ssh("systemctl start fivebox-api@$(cat /opt/fivebox/active)")
+        host.ssh("systemctl start fivebox-api@$(readlink /opt/fivebox/active | xargs basename)")
         host.ssh("systemctl start fivebox-status")
     assert api.ask("GET", "/status/").status == 200
     assert json.loads(api.ask("GET", "/status/status.json").body)["status"] == "up"
