@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -101,13 +102,16 @@ def secrets() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def token(api: Api) -> str:
+def account() -> dict[str, str]:
+    """What a user registers with."""
+    email = f"lab-{uuid4().hex}@example.com"
+    return {"email": email, "password": "a long lab passphrase", "name": "Lab"}
+
+
+@pytest.fixture(scope="session")
+def token(api: Api, account: dict[str, str]) -> str:
     """Access token of a user registered through the public name."""
-    answer = api.ask(
-        "POST",
-        "/v1/accounts/register",
-        {"email": "lab@example.com", "password": "a long lab passphrase", "name": "Lab"},
-    )
+    answer = api.ask("POST", "/v1/accounts/register", account)
     assert answer.status == 201, answer.body
     value: str = answer.json()["tokens"]["access_token"]
     return value

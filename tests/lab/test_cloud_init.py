@@ -53,11 +53,13 @@ def test_user_data_makes_a_fresh_host_ready(inventory: str, fresh: Host, tmp_pat
     stages = ("init --local", "init", "modules --mode=config", "modules --mode=final")
     fresh.ssh("; ".join(f"cloud-init {stage}" for stage in stages), check=False)
     assert fresh.ssh("sudo -n id -u", user=USER).stdout == "0\n"
+    named = tmp_path / "hosts.ini"
+    named.write_text(f"{fresh.address}\n")
     reached = subprocess.run(
         [
             *(str(Path(sys.executable).parent / "ansible"), "all", "-m", "ansible.builtin.ping"),
-            *("-i", f"{fresh.address},", "-u", USER, "--become"),
-            *("--private-key", str(hosts.KEY), "--ssh-common-args", " ".join(hosts.SSH_OPTIONS)),
+            *("-i", str(named), "-u", USER, "--become"),
+            *("--private-key", str(hosts.KEY), f"--ssh-common-args={' '.join(hosts.SSH_OPTIONS)}"),
         ],
         cwd=ROOT,
         capture_output=True,

@@ -8,12 +8,11 @@ from pathlib import Path
 from tests.lab.conftest import DOMAIN, Api
 
 
-def test_a_client_registers_logs_in_and_records_progress(api: Api, token: str) -> None:
-    logged_in = api.ask(
-        "POST",
-        "/v1/accounts/login",
-        {"email": "lab@example.com", "password": "a long lab passphrase"},
-    )
+def test_a_client_registers_logs_in_and_records_progress(
+    api: Api, account: dict[str, str], token: str
+) -> None:
+    credentials = {name: account[name] for name in ("email", "password")}
+    logged_in = api.ask("POST", "/v1/accounts/login", credentials)
     assert logged_in.status == 200
     token = logged_in.json()["tokens"]["access_token"]
     habit = {"id": "story", "name": "Run", "start_date": "2026-01-01"}
