@@ -12,8 +12,9 @@ import os
 import re
 import socket
 import sys
+from collections import Counter
 from collections.abc import Iterator
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from app.settings import Settings, SettingsError, load_settings  # noqa: E402
+from scripts import internal_ca  # noqa: E402
 from scripts.make_secrets import NAMES  # noqa: E402
 
 SETTINGS = ROOT / "inventories/single/group_vars/all/settings.yml"
@@ -52,13 +54,15 @@ def _faults(given: Values) -> Iterator[str]:
     yield from _settings(variables)
     yield from _secrets(variables)
     yield from _groups(given["groups"])
+    if len(given["groups"]["all"]) > 1:
+        yield from _fleet(variables, given["addresses"])
     if not Path(given["release"] or "none").is_file():
         yield "fivebox_release: there is no such release; run: make release"
     yield from _environment(given["environment"])
 
 
 def _unknown(variables: Values) -> Iterator[str]:
-    known = {*_keys(SETTINGS), *_keys(WIRING), *FURTHER, *NAMES}
+    known = {*_keys(SETTINGS), *_keys(WIRING), *FURTHER, *NAMES, *internal_ca.NAMES}
     for name in sorted(set(variables) - known):
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"; is {close[0]} meant?" if close else ""
@@ -142,8 +146,25 @@ def _secrets(variables: Values) -> Iterator[str]:
 
 def _groups(groups: Values) -> Iterator[str]:
     for name in GROUPS:
-        if len(groups["all"]) != 1 or groups.get(name) != groups["all"]:
-            yield f"{name}: name the host in this group of the inventory; one host does everything"
+        if not groups.get(name):
+            yield f"{name}: name a host in this group of the inventory; one host may do everything"
+    for name in ("database", "cache"):
+        if len(groups.get(name, [])) > 1:
+            yield f"{name}: name one host in this group of the inventory; it has several"
+
+
+def _fleet(variables: Values, addresses: Values) -> Iterator[str]:
+    """What several hosts need to reach each other."""
+    for host, address in addresses.items():
+        try:
+            IPv4Address(address)
+        except ValueError:
+            yield f"fivebox_address: give {host} its IPv4 address in the private network"
+    for address, count in Counter(addresses.values()).items():
+        if count > 1:
+            yield f"fivebox_address: {address} is of several hosts"
+    if not all(variables.get(name) for name in internal_ca.NAMES):
+        yield f"{internal_ca.NAMES[0]}: there is none; run: make secrets ENV=<inventory>"
 
 
 def _environment(environment: Values) -> Iterator[str]:
@@ -169,8 +190,12 @@ def _sources() -> dict[str, str]:
     """Which setting of the inventory a variable of the API comes from."""
     wired = yaml.safe_load(WIRING.read_text(encoding="utf-8"))["app_environment_auto"]
     found = {name: re.findall(r"\b(?:fivebox|vault)_\w+", text) for name, text in wired.items()}
-    # A database's URL names its role before its password.
-    return {name: words[-1] for name, words in found.items() if words}
+    # The secret of a URL, not what else it is made of.
+    return {
+        name: next((word for word in words if word.startswith("vault_")), words[-1])
+        for name, words in found.items()
+        if words
+    }
 
 
 if __name__ == "__main__":

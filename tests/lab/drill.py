@@ -60,20 +60,20 @@ def main() -> None:
 
 
 def _deploy(operator: Operator) -> None:
-    _play(operator, "plan of a bare host", "plan", "--check", "--diff", "-e", "ansible_user=root")
+    play(operator, "plan of a bare host", "plan", "--check", "--diff", "-e", "ansible_user=root")
     # The barest that providers have.
     operator.host.ssh(
         "SUDO_FORCE_REMOVE=yes apt-get purge -qy python3-minimal sudo; rm -rf /var/lib/apt/lists/*"
     )
     begun = time.monotonic()
-    _play(operator, "bootstrap", "bootstrap")
+    play(operator, "bootstrap", "bootstrap")
     with _processes_seen(operator.host):
-        _play(operator, "site.yml", "site")
+        play(operator, "site.yml", "site")
     _limit("bare host to HTTPS", time.monotonic() - begun, BARE_SECONDS)
-    again = _play(operator, "second run of site.yml", "site", limit=NO_OP_SECONDS)
+    again = play(operator, "second run of site.yml", "site", limit=NO_OP_SECONDS)
     if again.changed:
         sys.exit(f"The second run of site.yml changed something:\n{again.output}")
-    planned = _play(operator, "plan of a converged host", "plan", "--check", "--diff")
+    planned = play(operator, "plan of a converged host", "plan", "--check", "--diff")
     if planned.changed:
         sys.exit(f"The plan of a converged host is not empty:\n{planned.output}")
 
@@ -87,9 +87,18 @@ def _processes_seen(host: hosts.Host) -> Iterator[None]:
     host.ssh(f"systemctl stop watch-processes; sort -u -o {SEEN} {SEEN}")
 
 
-def _play(
+def play(
     operator: Operator, stage: str, name: str, *options: str, limit: float | None = None
 ) -> Play:
+    """Run a playbook; ends when it fails, prints a secret, or takes too long.
+
+    Args:
+        operator: who runs it.
+        stage: what it is called in the figures.
+        name: of the file in playbooks/, without its ending.
+        options: further words of the command line.
+        limit: seconds that it may take.
+    """
     played = operator.play(name, *options)
     figures.record(stage, played.seconds, "s", limit)
     if played.failed:
@@ -115,6 +124,7 @@ def _tests(host: hosts.Host, authority: Authority, operator: Operator) -> int:
         "LAB_VARIABLES": str(operator.variables),
     }
     command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", "tests/lab"]
+    command.append("--ignore=tests/lab/test_fleet.py")
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -6,11 +6,13 @@ import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from scripts import internal_ca
 from scripts.make_secrets import NAMES
 from tests.lab import network
 from tests.lab.acme import NAME, Authority
@@ -38,9 +40,24 @@ class Play:
 class Operator:
     """Knows the lab's inventory, its secrets and its authority."""
 
-    def __init__(self, host: Host, authority: Authority) -> None:
+    def __init__(
+        self,
+        host: Host,
+        authority: Authority,
+        others: Sequence[Host] = (),
+        inventory: Path = ROOT / "inventories/lab",
+    ) -> None:
+        """Prepare the hosts.
+
+        Args:
+            host: the one that the public name leads to.
+            authority: that its certificate is of.
+            others: of a fleet.
+            inventory: that names them.
+        """
         self.host = host
-        self.secrets = {name: secrets.token_hex(20) for name in NAMES}
+        self.inventory = inventory
+        self.secrets = {name: secrets.token_hex(20) for name in NAMES} | internal_ca.make()
         self.variables = host.folder / "variables.yml"
         bundle = "/etc/ssl/certs/lab-ca.pem"
         values = {
@@ -59,9 +76,10 @@ class Operator:
             values["app_workers"] = 1
         self.variables.touch(mode=0o600)
         self.variables.write_text(yaml.safe_dump(values))
-        (host.root / bundle.lstrip("/")).write_text(authority.ca.read_text())
-        with (host.root / "etc/hosts").open("a") as hosts:
-            hosts.write(f"{network.GATEWAY} {NAME}\n")
+        for each in (host, *others):
+            (each.root / bundle.lstrip("/")).write_text(authority.ca.read_text())
+            with (each.root / "etc/hosts").open("a") as hosts:
+                hosts.write(f"{network.GATEWAY} {NAME}\n")
 
     def play(self, name: str, *options: str) -> Play:
         """Run a playbook.
@@ -72,7 +90,7 @@ class Operator:
         """
         begun = time.monotonic()
         command = [
-            *(str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventories/lab"),
+            *(str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self.inventory)),
             *(f"playbooks/{name}.yml", "-e", f"@{self.variables}", *options),
         ]
         environment = {**os.environ, "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks"}
@@ -81,7 +99,10 @@ class Operator:
         )
         seconds = time.monotonic() - begun
         output = done.stdout + done.stderr
-        told = [name for name, value in self.secrets.items() if value in output]
-        for name, value in self.secrets.items():
-            output = output.replace(value, f"[{name}]")
+        # Of a key of several lines, that which tells most.
+        marks = {name: max(value.splitlines(), key=len) for name, value in self.secrets.items()}
+        del marks["vault_internal_ca_certificate"]
+        told = [name for name, mark in marks.items() if mark in output]
+        for name, mark in marks.items():
+            output = output.replace(mark, f"[{name}]")
         return Play(output, seconds, bool(done.returncode), told)
