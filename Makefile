@@ -53,6 +53,9 @@ secrets: $(VENV)/.dev ## Write the vault of an inventory (ENV=mine)
 lab: $(VENV)/.dev ## Boot a small VPS here, deploy to it, and test it (root; SUITE=bookworm)
 	$(BIN)/python -m tests.lab.drill --suite $(SUITE) $(if $(RECORD),--record)
 
+lab-fleet: $(VENV)/.dev ## Boot seven hosts here, deploy to them, and test them (root; SUITE=bookworm)
+	$(BIN)/python -m tests.lab.fleet --suite $(SUITE) $(if $(RECORD),--record)
+
 lab-clean: $(VENV)/.dev ## Remove all hosts of the lab
 	$(BIN)/python -m tests.lab.hosts down --all
 
@@ -72,5 +75,5 @@ $(VENV)/.dev: requirements-dev.txt
 	@$(PYTHON) scripts/setup.py $(VENV) requirements-dev.txt
 	@touch $@ $(VENV)/.local
 
-.PHONY: help run test coverage lint format requirements audit release secrets lab lab-clean \
-  molecule clean
+.PHONY: help run test coverage lint format requirements audit release secrets lab lab-fleet \
+  lab-clean molecule clean

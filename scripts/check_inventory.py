@@ -56,6 +56,8 @@ def _faults(given: Values) -> Iterator[str]:
     yield from _groups(given["groups"])
     if len(given["groups"]["all"]) > 1:
         yield from _fleet(variables, given["addresses"])
+    if len(given["groups"].get("api", [])) > 1:
+        yield from _files(given["environment"])
     if not Path(given["release"] or "none").is_file():
         yield "fivebox_release: there is no such release; run: make release"
     yield from _environment(given["environment"])
@@ -165,6 +167,14 @@ def _fleet(variables: Values, addresses: Values) -> Iterator[str]:
             yield f"fivebox_address: {address} is of several hosts"
     if not all(variables.get(name) for name in internal_ca.NAMES):
         yield f"{internal_ca.NAMES[0]}: there is none; run: make secrets ENV=<inventory>"
+
+
+def _files(environment: Values) -> Iterator[str]:
+    if environment and not environment.get("FIVEBOX_S3_ENDPOINT"):
+        yield (
+            "fivebox_api_settings: several API hosts need a bucket for the users' files: set "
+            "FIVEBOX_S3_ENDPOINT and the four that go with it; see docs/files.md"
+        )
 
 
 def _environment(environment: Values) -> Iterator[str]:

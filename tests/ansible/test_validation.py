@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from scripts import internal_ca
 from scripts.make_secrets import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,8 +50,10 @@ def validate(
     facts: Settings | None = None,
     missing: Sequence[str] = (),
     known: bool = True,
+    inventory_name: str = "single",
+    hosts: tuple[str, str] = ("", ""),
 ) -> tuple[int, str]:
-    """Run playbooks/validate.yml on a copy of inventories/single.
+    """Run playbooks/validate.yml on a copy of an inventory.
 
     The facts of the host come from a cache, so that none is connected to.
 
@@ -58,20 +62,26 @@ def validate(
         changed: settings that differ from SOUND.
         facts: facts that differ from FACTS.
         missing: settings of SOUND to leave out.
-        known: whether the facts of the host are known already.
+        known: whether the facts of the hosts are known already.
+        inventory_name: of the inventory.
+        hosts: a text of its hosts.yml, and what stands there instead.
 
     Returns:
         The exit code, and what was printed.
     """
     inventory = folder / "inventory"
-    shutil.copytree(ROOT / "inventories" / "single", inventory)
+    shutil.copytree(ROOT / "inventories" / inventory_name, inventory)
+    hosts_file = inventory / "hosts.yml"
+    assert hosts[0] in hosts_file.read_text()
+    hosts_file.write_text(hosts_file.read_text().replace(*hosts, 1))
     (inventory / "group_vars" / "all" / "vault.yml").unlink(missing_ok=True)
     cache = folder / "facts"
     cache.mkdir()
     # The names of cached facts begin with the version of their schema, and the facts are wrapped.
     payload = json.dumps(FACTS | (facts or {}))
     if known:
-        (cache / "s1_box").write_text(json.dumps({"__payload__": payload}))
+        for name in yaml.safe_load(hosts_file.read_text())["all"]["hosts"]:
+            (cache / f"s1_{name}").write_text(json.dumps({"__payload__": payload}))
     settings = {name: value for name, value in (SOUND | changed).items() if name not in missing}
     variables = folder / "variables.json"
     variables.write_text(json.dumps(settings))
@@ -224,3 +234,59 @@ def test_the_settings_of_a_host_never_met_are_checked(tmp_path: Path) -> None:
     code, output = validate(tmp_path, {"fivebox_domain": ""}, known=False)
     assert code != 0
     assert "fivebox_domain: set it to the public name of the API" in output
+
+
+BUCKET = {
+    "FIVEBOX_S3_ENDPOINT": "https://s3.example.com",
+    "FIVEBOX_S3_BUCKET": "files",
+    "FIVEBOX_S3_REGION": "eu-central-1",
+    "FIVEBOX_S3_ACCESS_KEY": "key",
+    "FIVEBOX_S3_SECRET_KEY": "secret",
+}
+FLEET = SOUND | internal_ca.make() | {"fivebox_api_settings": BUCKET}
+
+
+def test_a_sound_fleet_passes(tmp_path: Path) -> None:
+    code, output = validate(tmp_path, FLEET, inventory_name="fleet")
+    assert code == 0, output
+
+
+@pytest.mark.parametrize(
+    ("hosts", "line"),
+    [
+        (("api: { hosts: {", "other: { hosts: {"), "api: name a host in this group of the"),
+        (("{ database1: null }", "{ database1: null, api1: null }"), "database: name one host in"),
+        (("fivebox_address: 10.0.0.20", "fivebox_address: web"), "fivebox_address: give api1 its"),
+        (
+            ("fivebox_address: 10.0.0.20", "fivebox_address: 10.0.0.21"),
+            "fivebox_address: 10.0.0.21 is of several",
+        ),
+    ],
+    ids=str,
+)
+def test_a_wrong_fleet_is_named(tmp_path: Path, hosts: tuple[str, str], line: str) -> None:
+    code, output = validate(tmp_path, FLEET, inventory_name="fleet", hosts=hosts)
+    assert code != 0
+    assert line in " ".join(output.split())
+    assert "(2/6)" not in output
+
+
+def test_a_fleet_without_an_authority_is_told_how_to_make_one(tmp_path: Path) -> None:
+    settings = {name: value for name, value in FLEET.items() if "_ca_" not in name}
+    code, output = validate(tmp_path, settings, inventory_name="fleet")
+    assert code != 0
+    assert "vault_internal_ca_key: there is none; run: make secrets ENV=<inventory>" in output
+
+
+def test_several_api_hosts_without_a_bucket_are_refused(tmp_path: Path) -> None:
+    code, output = validate(tmp_path, FLEET | {"fivebox_api_settings": {}}, inventory_name="fleet")
+    assert code != 0
+    assert "several API hosts need a bucket" in " ".join(output.split())
+
+
+def test_the_settings_of_all_inventories_are_the_same() -> None:
+    names = [
+        list(yaml.safe_load((ROOT / f"inventories/{name}/group_vars/all/settings.yml").read_text()))
+        for name in ("single", "fleet")
+    ]
+    assert names[0] == names[1]

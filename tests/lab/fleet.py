@@ -12,6 +12,7 @@ import yaml
 
 from tests.lab import base, figures, hosts
 from tests.lab.acme import Authority
+from tests.lab.bucket import Bucket
 from tests.lab.drill import play
 from tests.lab.playbooks import ROOT, Operator
 from tests.lab.state import FOLDER, require_machine
@@ -42,12 +43,15 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     _remove()
     authority = Authority()
+    bucket = Bucket()
     try:
         with ThreadPoolExecutor(2) as pool:
             made = pool.map(lambda name: hosts.up(name, arguments.suite, MEMORY_MB), NAMES)
             fleet = dict(zip(NAMES, made, strict=True))
-        status = _drill(fleet, authority)
+        bucket.start()
+        status = _drill(fleet, authority, bucket)
     finally:
+        bucket.stop()
         authority.stop()
         if not arguments.keep:
             _remove()
@@ -66,13 +70,13 @@ def _remove() -> None:
             host.remove()
 
 
-def _drill(fleet: dict[str, hosts.Host], authority: Authority) -> int:
+def _drill(fleet: dict[str, hosts.Host], authority: Authority, bucket: Bucket) -> int:
     # The name leads to the edge that only forwards the challenge.
     front = fleet["edge2"]
     authority.start(front.address)
     _write_inventory(fleet)
     others = [host for host in fleet.values() if host is not front]
-    operator = Operator(front, authority, others, INVENTORY)
+    operator = Operator(front, authority, others, INVENTORY, bucket.settings)
     play(operator, "bootstrap", "bootstrap")
     play(operator, "site.yml", "site")
     again = play(operator, "second run of site.yml", "site", limit=NO_OP_SECONDS)

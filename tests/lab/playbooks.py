@@ -46,6 +46,7 @@ class Operator:
         authority: Authority,
         others: Sequence[Host] = (),
         inventory: Path = ROOT / "inventories/lab",
+        settings: dict[str, str] | None = None,
     ) -> None:
         """Prepare the hosts.
 
@@ -54,6 +55,7 @@ class Operator:
             authority: that its certificate is of.
             others: of a fleet.
             inventory: that names them.
+            settings: further ones of the API.
         """
         self.host = host
         self.inventory = inventory
@@ -64,6 +66,7 @@ class Operator:
             **self.secrets,
             "lab_address": host.address,
             "fivebox_admin_keys": [public_key().strip()],
+            "fivebox_api_settings": settings or {},
             "ansible_ssh_private_key_file": str(KEY),
             "ansible_ssh_common_args": " ".join(SSH_OPTIONS),
             "letsencrypt_directory": authority.directory,
