@@ -16,6 +16,7 @@ NAMES = (
     "vault_database_analyst_password",
     "vault_database_monitor_password",
     "vault_database_backup_password",
+    "vault_database_replication_password",
     "vault_redis_password",
 )
 LENGTH = 48
