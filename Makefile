@@ -53,6 +53,9 @@ secrets: $(VENV)/.dev ## Write the vault of an inventory (ENV=mine)
 lab: $(VENV)/.dev ## Boot a small VPS here, deploy to it, and test it (root; SUITE=bookworm)
 	$(BIN)/python -m tests.lab.drill --suite $(SUITE) $(if $(RECORD),--record)
 
+lab-cluster: $(VENV)/.dev ## Boot three hosts, and let their cluster lose its leaders (root; ROUNDS=10)
+	$(BIN)/python -m tests.lab.cluster --suite $(SUITE) --rounds $(or $(ROUNDS),1) $(if $(RECORD),--record)
+
 lab-clean: $(VENV)/.dev ## Remove all hosts of the lab
 	$(BIN)/python -m tests.lab.hosts down --all
 
@@ -73,4 +76,4 @@ $(VENV)/.dev: requirements-dev.txt
 	@touch $@ $(VENV)/.local
 
 .PHONY: help run test coverage lint format requirements audit release secrets lab lab-clean \
-  molecule clean
+  lab-cluster molecule clean

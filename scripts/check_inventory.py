@@ -32,6 +32,8 @@ FURTHER = {"fivebox_release", "vault_api_settings"}
 SECRET_LENGTHS = {"vault_jwt_secret": 32, "vault_password_pepper": 32}
 SECRET_LENGTH = 16
 GROUPS = ("edge", "api", "database", "cache")
+# Three or more hosts of these fail over by themselves.
+CLUSTERS = ("database", "cache")
 REMEDY = "mend it: ansible-vault edit inventories/<inventory>/group_vars/all/vault.yml"
 KEY_TYPES = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-", "sk-ssh-ed25519@", "sk-ecdsa-sha2-")
 
@@ -141,8 +143,15 @@ def _secrets(variables: Values) -> Iterator[str]:
 
 
 def _groups(groups: Values) -> Iterator[str]:
-    for name in GROUPS:
-        if len(groups["all"]) != 1 or groups.get(name) != groups["all"]:
+    for name in CLUSTERS:
+        if len(groups.get(name, [])) == 2:
+            yield (
+                f"{name}: two hosts cannot agree who leads when one is lost; name one host in this "
+                "group of the inventory, or three"
+            )
+    clusters = [name for name in CLUSTERS if len(groups.get(name, [])) > 1]
+    for name in set(GROUPS) - set(clusters):
+        if not groups.get(name) or not clusters and groups[name] != groups["all"]:
             yield f"{name}: name the host in this group of the inventory; one host does everything"
 
 

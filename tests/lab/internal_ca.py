@@ -1,4 +1,4 @@
-"""An authority for the inside of a fleet: `python -m tests.lab.internal_ca FOLDER NAME=ADDRESS …`."""
+"""An authority inside a fleet: `python -m tests.lab.internal_ca FOLDER NAME=ADDRESS …`."""
 
 import sys
 from pathlib import Path

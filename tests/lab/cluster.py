@@ -1,0 +1,262 @@
+"""`make lab-cluster`: three hosts of PostgreSQL and Redis lose their leaders while they are used.
+
+The short form has each fault once; `--rounds 10 --record` is the long one.
+"""
+
+import argparse
+import json
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import yaml
+
+from scripts.make_secrets import NAMES
+from tests.lab import base, figures, hosts, internal_ca, network
+from tests.lab.playbooks import ROOT, run_playbook
+from tests.lab.state import FOLDER, KEY, NUMBER, public_key, require_machine, run
+from tests.lab.writer import TABLE, Writer
+
+MEMORY_MB = 1024
+CPUS = 1.0
+MEMBERS = ("one", "two", "three")
+CUT = f"fivebox_cut{NUMBER}"
+FAILOVER_SECONDS = 30
+SWITCHOVER_SECONDS = 3
+# Until all members are well again.
+RECOVERY_SECONDS = 300
+
+
+class Cluster:
+    """The hosts, their inventory and secrets."""
+
+    def __init__(self, suite: str) -> None:
+        self.folder = FOLDER / f"cluster-{suite}"
+        self.hosts = {
+            name: hosts.up(f"cluster-{suite}-{name}", suite, MEMORY_MB, CPUS) for name in MEMBERS
+        }
+        self.secrets = {name: secrets.token_hex(20) for name in NAMES}
+        self.ca = self.folder / "ca" / "ca.crt"
+
+    def write_inventory(self, database: tuple[str, ...] = MEMBERS) -> None:
+        """Write the inventory; the machine itself is where the API would be.
+
+        Args:
+            database: the hosts of PostgreSQL.
+        """
+        addresses = {name: host.address for name, host in self.hosts.items()}
+        certificates = internal_ca.issue(self.folder / "ca", addresses)
+        members = {n: {"ansible_host": a, **certificates[n]} for n, a in addresses.items()}
+        api = {"front": {"ansible_host": network.GATEWAY}}
+        groups = {
+            **{key: ["front"] for key in ("edge", "api", "monitor")},
+            "database": list(database),
+            "cache": list(MEMBERS),
+        }
+        children = {name: {"hosts": dict.fromkeys(of)} for name, of in groups.items()}
+        variables = {
+            **self.secrets,
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": str(KEY),
+            "ansible_ssh_common_args": " ".join(hosts.SSH_OPTIONS),
+            "fivebox_admin_keys": [public_key().strip()],
+            "fivebox_release": str(ROOT / "VERSION"),
+            "fivebox_host_memory_mb": MEMORY_MB,
+        }
+        settings = self.folder / "group_vars"
+        settings.mkdir(exist_ok=True)
+        if not (settings / "all").exists():
+            (settings / "all").symlink_to(ROOT / "inventories/lab/group_vars/all")
+        inventory = {"all": {"hosts": {**members, **api}, "children": children}}
+        for file, content in (("hosts.yml", inventory), ("variables.yml", variables)):
+            (self.folder / file).touch(mode=0o600)
+            (self.folder / file).write_text(yaml.safe_dump(content))
+
+    def play(self, name: str, *options: str) -> int:
+        """Run a playbook on the hosts; how many tasks changed something."""
+        variables = ("-e", f"@{self.folder}/variables.yml", "--limit", "database:cache")
+        words = ("-i", str(self.folder / "hosts.yml"), f"playbooks/{name}.yml", *variables)
+        played = run_playbook([*words, *options], self.secrets)
+        if played.failed or played.told:
+            sys.exit(f"{played.output}\nprinted secrets: {played.told}")
+        figures.record(f"{name}.yml", played.seconds, "s")
+        return played.changed
+
+    def url(self, role: str) -> str:
+        """The database's URL as the API has it, for the machine itself."""
+        addresses = ",".join(host.address for host in self.hosts.values())
+        return (
+            f"postgresql+psycopg://fivebox_{role}:{self.secrets[f'vault_database_{role}_password']}"
+            f"@localhost/fivebox?host={addresses}&target_session_attrs=read-write"
+            f"&sslmode=verify-full&sslrootcert={self.ca}"
+        )
+
+    def members(self) -> list[dict[str, str]]:
+        """What a host that answers says of the cluster."""
+        command = "patronictl -c /etc/patroni/config.yml list fivebox --format json"
+        for host in self.hosts.values():
+            done = host.ssh(command, check=False)
+            if done.returncode == 0:
+                found: list[dict[str, str]] = json.loads(done.stdout)
+                return found
+        return []
+
+    def primary(self) -> hosts.Host:
+        """The host that leads, once all are well."""
+        deadline = time.monotonic() + RECOVERY_SECONDS
+        while True:
+            found = self.members()
+            roles = [row["Role"] for row in found]
+            well = [row for row in found if row["State"] in ("running", "streaming")]
+            if len(well) == len(MEMBERS) and {"Leader", "Sync Standby"} <= set(roles):
+                return self.hosts[next(r["Member"] for r in found if r["Role"] == "Leader")]
+            if time.monotonic() > deadline:
+                sys.exit(f"Not all members are well: {found}")
+            time.sleep(0.5)
+
+
+def main() -> None:
+    """Make the cluster, and let it lose its leader in each way."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--suite", choices=base.SUITES, default="trixie")
+    parser.add_argument("--rounds", type=int, default=1, help="times that each fault happens")
+    parser.add_argument("--keep", action="store_true", help="leave the hosts running afterwards")
+    parser.add_argument("--record", action="store_true", help="write docs/measurements/")
+    arguments = parser.parse_args()
+    require_machine()
+    figures.begin()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
+    cluster = Cluster(arguments.suite)
+    try:
+        _convert(cluster)
+        if cluster.play("site"):
+            sys.exit("The second run of site.yml changed something")
+        _faults(cluster, arguments.rounds)
+    finally:
+        _heal()
+        if not arguments.keep:
+            for host in cluster.hosts.values():
+                host.remove()
+            if not hosts.all_hosts():
+                network.remove()
+    if arguments.record:
+        page = ROOT / f"docs/measurements/cluster-{arguments.suite}.md"
+        command = f"make lab-cluster SUITE={arguments.suite} ROUNDS={arguments.rounds} RECORD=1"
+        figures.write(page, f"Three hosts with 1 GiB, Debian {arguments.suite}", command)
+
+
+def _convert(cluster: Cluster) -> None:
+    """From one host with data to three that have it."""
+    cluster.write_inventory(database=MEMBERS[:1])
+    cluster.play("site")
+    first = cluster.hosts[MEMBERS[0]]
+    rows = "SELECT 'before-' || n FROM generate_series(1, 1000) n"
+    first.ssh(
+        f"runuser -u postgres -- psql fivebox -c 'CREATE TABLE {TABLE} (name text PRIMARY KEY)' "
+        f"-c 'GRANT SELECT, INSERT ON {TABLE} TO fivebox_app' "
+        f'-c "INSERT INTO {TABLE} {rows}"'
+    )
+    cluster.write_inventory()
+    cluster.play("convert_to_cluster")
+
+
+def _faults(cluster: Cluster, rounds: int) -> None:
+    writer = Writer(cluster.url("app"))
+    writer.acknowledged = [(0.0, f"before-{n}") for n in range(1, 1001)]
+    faults: list[tuple[str, Callable[[Cluster, hosts.Host, Writer], None], float]] = [
+        ("planned switchover", _switch_over, SWITCHOVER_SECONDS),
+        ("kill -9 of the server's process", _kill_process, FAILOVER_SECONDS),
+        ("kill -9 of the primary's host", _kill_host, FAILOVER_SECONDS),
+        ("network of the primary cut", _cut_network, FAILOVER_SECONDS),
+    ]
+    for number in range(1, rounds + 1):
+        for name, fault, limit in faults:
+            primary = cluster.primary()
+            with writer.writing(f"{fault.__name__}-{number}"):
+                writer.await_writes(time.monotonic(), 10)
+                since = time.monotonic()
+                fault(cluster, primary, writer)
+                gap = writer.longest_gap(since)
+            if cluster.primary() is primary:
+                sys.exit(f"{name}: no other host has taken over")
+            figures.record(f"{name}, round {number}: without writes", gap, "s", limit)
+            lost = writer.lost()
+            figures.record(f"{name}, round {number}: acknowledged writes lost", len(lost), "", 0)
+            if lost or gap > limit:
+                sys.exit(f"{name}: {gap:.1f} s without writes, lost: {sorted(lost)[:10]}")
+    figures.record("acknowledged writes in all", len(writer.acknowledged), "")
+
+
+def _switch_over(cluster: Cluster, primary: hosts.Host, writer: Writer) -> None:
+    primary.ssh("fivebox-cluster switchover")
+    writer.await_writes(time.monotonic(), FAILOVER_SECONDS)
+
+
+def _kill_process(cluster: Cluster, primary: hosts.Host, writer: Writer) -> None:
+    primary.ssh("kill -KILL $(head -1 /var/lib/postgresql/*/main/postmaster.pid)")
+    writer.await_writes(time.monotonic() + 1, 2 * FAILOVER_SECONDS)
+
+
+def _kill_host(cluster: Cluster, primary: hosts.Host, writer: Writer) -> None:
+    primary.kill()
+    writer.await_writes(time.monotonic(), 2 * FAILOVER_SECONDS)
+    primary.boot()
+
+
+def _cut_network(cluster: Cluster, primary: hosts.Host, writer: Writer) -> None:
+    # Goes on trying to write on the host itself, over the socket.
+    log = primary.root / "var/tmp/isolated"
+    log.unlink(missing_ok=True)
+    insert = f"INSERT INTO {TABLE} VALUES ('isolated-' || gen_random_uuid()) RETURNING name"  # noqa: S608
+    loop = (
+        "while :; do date +%s.%N; "
+        f'timeout 5 psql -XqAtd fivebox -c \\"{insert}\\" 2>/dev/null; sleep 0.2; done'
+    )
+    primary.ssh(
+        "systemctl stop isolated 2>/dev/null; systemd-run --quiet --collect --unit=isolated "
+        "--property=User=postgres --property=StandardOutput=append:/var/tmp/isolated "
+        f'sh -c "{loop}"'
+    )
+    while "isolated-" not in (log.read_text() if log.exists() else ""):
+        time.sleep(0.1)
+    with _cut(primary):
+        writer.await_writes(time.monotonic() + 1, 2 * FAILOVER_SECONDS)
+        taken_over = time.time()
+        # Long enough for a host that does not know to acknowledge something.
+        time.sleep(10)
+        lines = log.read_text().splitlines()
+    primary.ssh("systemctl stop isolated")
+    at = 0.0
+    for line in lines:
+        if line.startswith("isolated-"):
+            writer.acknowledged.append((0.0, line))
+            if at > taken_over:
+                sys.exit("The isolated primary acknowledged a write after another took over")
+        else:
+            at = float(line)
+
+
+@contextmanager
+def _cut(host: hosts.Host) -> Iterator[None]:
+    """Let nothing through to a host or from it."""
+    hooks = "; ".join(
+        f"chain {hook} {{ type filter hook {hook} priority 0; "
+        f'iifname "{host.interface}" drop; oifname "{host.interface}" drop }}'
+        for hook in ("forward", "input", "output")
+    )
+    run("nft", f"table bridge {CUT} {{ {hooks} }}")
+    try:
+        yield
+    finally:
+        _heal()
+
+
+def _heal() -> None:
+    run("nft", "delete", "table", "bridge", CUT, check=False)
+
+
+if __name__ == "__main__":
+    main()
