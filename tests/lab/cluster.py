@@ -242,9 +242,9 @@ def _cut_network(cluster: Cluster, primary: hosts.Host, writer: Writer) -> None:
 @contextmanager
 def _cut(host: hosts.Host) -> Iterator[None]:
     """Let nothing through to a host or from it."""
-    hooks = "; ".join(
+    hooks = " ".join(
         f"chain {hook} {{ type filter hook {hook} priority 0; "
-        f'iifname "{host.interface}" drop; oifname "{host.interface}" drop }}'
+        f'iifname "{host.interface}" drop; oifname "{host.interface}" drop; }};'
         for hook in ("forward", "input", "output")
     )
     run("nft", f"table bridge {CUT} {{ {hooks} }}")
