@@ -48,6 +48,8 @@ def validate(
     facts: Settings | None = None,
     missing: Sequence[str] = (),
     known: bool = True,
+    without: str = "",
+    options: Sequence[str] = (),
 ) -> tuple[int, str]:
     """Run playbooks/validate.yml on a copy of inventories/single.
 
@@ -59,6 +61,8 @@ def validate(
         facts: facts that differ from FACTS.
         missing: settings of SOUND to leave out.
         known: whether the facts of the host are known already.
+        without: a group whose host is taken out.
+        options: further words of the command line.
 
     Returns:
         The exit code, and what was printed.
@@ -66,6 +70,11 @@ def validate(
     inventory = folder / "inventory"
     shutil.copytree(ROOT / "inventories" / "single", inventory)
     (inventory / "group_vars" / "all" / "vault.yml").unlink(missing_ok=True)
+    if without:
+        hosts = (inventory / "hosts.yml").read_text()
+        (inventory / "hosts.yml").write_text(
+            hosts.replace(f"{without}: {{ hosts: {{ box: }} }}", "")
+        )
     cache = folder / "facts"
     cache.mkdir()
     # The names of cached facts begin with the version of their schema, and the facts are wrapped.
@@ -76,7 +85,15 @@ def validate(
     variables = folder / "variables.json"
     variables.write_text(json.dumps(settings))
     done = subprocess.run(
-        [PROGRAM, "-i", inventory, ROOT / "playbooks" / "validate.yml", "-e", f"@{variables}"],
+        [
+            PROGRAM,
+            "-i",
+            inventory,
+            ROOT / "playbooks" / "validate.yml",
+            "-e",
+            f"@{variables}",
+            *options,
+        ],
         cwd=ROOT,
         env=os.environ
         | {
@@ -165,6 +182,21 @@ def test_a_wrong_setting_is_named(tmp_path: Path, changed: Settings, line: str) 
     # No host was asked, not even for its facts; no other setting is blamed.
     assert "(2/6)" not in output
     assert set(re.findall(r"\b((?:fivebox|vault)_\w+): ", output)) == {line.partition(":")[0]}
+
+
+@pytest.mark.parametrize("group", ["database", "cache"])
+@pytest.mark.parametrize(("hosts", "refused"), [(2, True), (3, False)])
+def test_two_hosts_are_no_cluster(tmp_path: Path, group: str, hosts: int, refused: bool) -> None:
+    members = "".join(f"    {group}{n}: {{ansible_host: 192.0.2.{n}}}\n" for n in range(hosts))
+    (tmp_path / "more.yml").write_text(f"{group}:\n  hosts:\n{members}")
+    changed = {"internal_certificate": "c", "internal_key": "k", "internal_ca": "a"}
+    code, output = validate(
+        tmp_path, changed, without=group, options=["-i", str(tmp_path / "more.yml")], known=False
+    )
+    line = f"{group}: two hosts cannot agree who leads when one is lost"
+    assert (line in " ".join(output.split())) == refused
+    assert ("(2/6)" in output) != refused
+    assert code != 0
 
 
 def test_all_faults_are_shown_at_once_and_no_secret(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import yaml
+from redis import Redis, RedisError
 
+from app.redis_client import connect
 from scripts.make_secrets import NAMES
 from tests.lab import base, figures, hosts, internal_ca, network
 from tests.lab.playbooks import ROOT, run_playbook
@@ -26,6 +28,7 @@ MEMBERS = ("one", "two", "three")
 CUT = f"fivebox_cut{NUMBER}"
 FAILOVER_SECONDS = 30
 SWITCHOVER_SECONDS = 3
+SENTINEL_SECONDS = 15
 # Until all members are well again.
 RECOVERY_SECONDS = 300
 
@@ -135,6 +138,7 @@ def main() -> None:
         if cluster.play("site"):
             sys.exit("The second run of site.yml changed something")
         _faults(cluster, arguments.rounds)
+        _lose_cache_leader(cluster, arguments.rounds)
     finally:
         _heal()
         if not arguments.keep:
@@ -188,6 +192,38 @@ def _faults(cluster: Cluster, rounds: int) -> None:
             if lost or gap > limit:
                 sys.exit(f"{name}: {gap:.1f} s without writes, lost: {sorted(lost)[:10]}")
     figures.record("acknowledged writes in all", len(writer.acknowledged), "")
+
+
+def _lose_cache_leader(cluster: Cluster, rounds: int) -> None:
+    addresses = ",".join(host.address for host in cluster.hosts.values())
+    password = cluster.secrets["vault_redis_password"]
+    url = f"rediss+sentinel://:{password}@{addresses}/fivebox/0?ssl_ca_certs={cluster.ca}"
+    # As app/extensions.py has it.
+    client = connect(url, socket_timeout=0.5, socket_connect_timeout=0.5)
+    for number in range(1, rounds + 1):
+        cluster.primary()
+        _await_answer(client, RECOVERY_SECONDS)
+        leader, _ = client.connection_pool.get_master_address()
+        host = next(host for host in cluster.hosts.values() if host.address == leader)
+        host.kill()
+        gap = _await_answer(client, 4 * SENTINEL_SECONDS)
+        host.boot()
+        figures.record(f"leader of Redis killed, round {number}", gap, "s", SENTINEL_SECONDS)
+        if gap > SENTINEL_SECONDS:
+            sys.exit(f"Redis took {gap:.1f} s to answer again")
+
+
+def _await_answer(client: Redis, limit: float) -> float:
+    begun = time.monotonic()
+    while True:
+        try:
+            client.set("lab", "text")
+        except RedisError as error:
+            if time.monotonic() - begun > limit:
+                sys.exit(f"Redis does not answer: {error}")
+            time.sleep(0.1)
+        else:
+            return time.monotonic() - begun
 
 
 def _switch_over(cluster: Cluster, primary: hosts.Host, writer: Writer) -> None:
