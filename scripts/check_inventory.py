@@ -151,7 +151,7 @@ def _groups(groups: Values) -> Iterator[str]:
             )
     clusters = [name for name in CLUSTERS if len(groups.get(name, [])) > 1]
     for name in set(GROUPS) - set(clusters):
-        if not groups.get(name) or not clusters and groups[name] != groups["all"]:
+        if not groups.get(name) or (not clusters and groups[name] != groups["all"]):
             yield f"{name}: name the host in this group of the inventory; one host does everything"
 
 

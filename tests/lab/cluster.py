@@ -29,6 +29,8 @@ CUT = f"fivebox_cut{NUMBER}"
 FAILOVER_SECONDS = 30
 SWITCHOVER_SECONDS = 3
 SENTINEL_SECONDS = 15
+# How long one host is alone.
+QUORUM_SECONDS = 15
 # Until all members are well again.
 RECOVERY_SECONDS = 300
 
@@ -138,6 +140,7 @@ def main() -> None:
         if cluster.play("site"):
             sys.exit("The second run of site.yml changed something")
         _faults(cluster, arguments.rounds)
+        _lose_quorum(cluster)
         _lose_cache_leader(cluster, arguments.rounds)
     finally:
         _heal()
@@ -192,6 +195,28 @@ def _faults(cluster: Cluster, rounds: int) -> None:
             if lost or gap > limit:
                 sys.exit(f"{name}: {gap:.1f} s without writes, lost: {sorted(lost)[:10]}")
     figures.record("acknowledged writes in all", len(writer.acknowledged), "")
+
+
+def _lose_quorum(cluster: Cluster) -> None:
+    """docs/runbooks/lost-quorum.md: one host alone takes no writes, and two take them again."""
+    primary = cluster.primary()
+    others = [host for host in cluster.hosts.values() if host is not primary]
+    writer = Writer(cluster.url("app"))
+    with writer.writing("quorum"):
+        writer.await_writes(time.monotonic(), 10)
+        for host in others:
+            host.kill()
+        alone = time.monotonic()
+        time.sleep(QUORUM_SECONDS)
+        late = [name for at, name in writer.acknowledged if at > alone + 1]
+        if late:
+            sys.exit(f"One host alone acknowledged {len(late)} writes")
+        for host in others:
+            host.boot()
+        writer.await_writes(time.monotonic(), RECOVERY_SECONDS)
+    cluster.primary()
+    if lost := writer.lost():
+        sys.exit(f"Lost after a lost quorum: {sorted(lost)[:10]}")
 
 
 def _lose_cache_leader(cluster: Cluster, rounds: int) -> None:
