@@ -90,6 +90,9 @@ lab-alerts: $(VENV)/.dev ## Provoke every alert on a host of the lab (root; SUIT
 lab-fleet: $(VENV)/.dev ## Boot seven hosts here, deploy to them, and test them (root; SUITE=bookworm)
 	$(BIN)/python -m tests.lab.fleet --suite $(SUITE) $(if $(RECORD),--record)
 
+lab-cluster: $(VENV)/.dev ## Boot three hosts, and let their cluster lose its leaders (root; ROUNDS=10)
+	$(BIN)/python -m tests.lab.cluster --suite $(SUITE) --rounds $(or $(ROUNDS),1) $(if $(RECORD),--record)
+
 lab-clean: $(VENV)/.dev ## Remove all hosts of the lab
 	$(BIN)/python -m tests.lab.hosts down --all
 
@@ -111,4 +114,4 @@ $(VENV)/.dev: requirements-dev.txt
 
 .PHONY: help run flask test test-previous coverage lint format requirements audit release secrets \
   rotate-secrets cloud-init lab lab-releases lab-clean molecule clean backup-config lab-restore \
-  lab-alerts logs lab-fleet
+  lab-alerts logs lab-fleet lab-cluster

@@ -8,8 +8,8 @@ from typing import Any
 from scripts import internal_ca
 
 NEEDED = ("edge", "api", "database", "cache")
-# Groups of which there is one host at most.
-SINGLE = ("database", "cache", "monitor")
+# Three or more hosts of these fail over by themselves.
+CLUSTERS = ("database", "cache")
 
 Values = dict[str, Any]
 
@@ -24,9 +24,14 @@ def group_faults(groups: Values) -> Iterator[str]:
     for name in NEEDED if len(groups["all"]) > 1 else (*NEEDED, "monitor"):
         if not groups.get(name):
             yield f"{name}: name a host in this group of the inventory; one host may do everything"
-    for name in SINGLE:
-        if len(groups.get(name, [])) > 1:
-            yield f"{name}: name one host in this group of the inventory; it has several"
+    for name in CLUSTERS:
+        if len(groups.get(name, [])) == 2:
+            yield (
+                f"{name}: two hosts cannot agree who leads when one is lost; name one host in this "
+                "group of the inventory, or three"
+            )
+    if len(groups.get("monitor", [])) > 1:
+        yield "monitor: name one host in this group of the inventory; it has several"
 
 
 def fleet_faults(given: Values) -> Iterator[str]:
@@ -40,6 +45,12 @@ def fleet_faults(given: Values) -> Iterator[str]:
         yield f"{internal_ca.NAMES[0]}: there is none; run: make secrets ENV=<inventory>"
     yield from _monitor(given["groups"], given["variables"])
     yield from _files(given["groups"], given["environment"])
+    databases = given["groups"].get("database", [])
+    if len(databases) > 1 and not given["variables"].get("fivebox_backup_storage"):
+        yield (
+            "fivebox_backup_storage: any host of a database cluster may lead, so they need one "
+            "storage for their backups; see docs/backup.md"
+        )
 
 
 def _addresses(addresses: Values) -> Iterator[str]:

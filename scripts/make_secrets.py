@@ -26,6 +26,7 @@ NAMES = (
     "vault_database_analyst_password",
     "vault_database_monitor_password",
     "vault_database_backup_password",
+    "vault_database_replication_password",
     "vault_redis_password",
     "vault_backup_passphrase",
     "vault_dashboard_password",

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from scripts import internal_ca
-from tests.ansible.test_validation import ROOT, SOUND, validate
+from tests.ansible.test_validation import KEYS, ROOT, SOUND, STORAGE, validate
 
 BUCKET = {
     "FIVEBOX_S3_ENDPOINT": "https://s3.example.com",
@@ -21,6 +21,7 @@ FLEET = {
     "fivebox_api_settings": BUCKET,
     "fivebox_monitor_domain": "monitor.example.com",
 }
+THREE = ("{ database1: null }", "{ database1: null, api1: null, api2: null }")
 MONITOR = "monitor: { hosts: { monitor1: null } }"
 
 
@@ -33,7 +34,15 @@ def test_a_sound_fleet_passes(tmp_path: Path) -> None:
     ("hosts", "line"),
     [
         (("api: { hosts: {", "other: { hosts: {"), "api: name a host in this group of the"),
-        (("{ database1: null }", "{ database1: null, api1: null }"), "database: name one host in"),
+        (
+            ("{ database1: null }", "{ database1: null, api1: null }"),
+            "database: two hosts cannot agree who leads when one is lost",
+        ),
+        (
+            ("{ cache1: null }", "{ cache1: null, api1: null }"),
+            "cache: two hosts cannot agree who leads when one is lost",
+        ),
+        (THREE, "fivebox_backup_storage: any host of a database cluster may lead"),
         (("fivebox_address: 10.0.0.20", "fivebox_address: web"), "fivebox_address: give api1 its"),
         (
             ("fivebox_address: 10.0.0.20", "fivebox_address: 10.0.0.21"),
@@ -59,6 +68,12 @@ def test_a_fleet_without_an_authority_is_told_how_to_make_one(tmp_path: Path) ->
     code, output = validate(tmp_path, settings, inventory_name="fleet")
     assert code != 0
     assert "vault_internal_ca_key: there is none; run: make secrets ENV=<inventory>" in output
+
+
+def test_a_cluster_with_a_storage_passes(tmp_path: Path) -> None:
+    settings = FLEET | {"fivebox_backup_storage": STORAGE} | KEYS
+    code, output = validate(tmp_path, settings, inventory_name="fleet", hosts=THREE)
+    assert code == 0, output
 
 
 def test_a_fleet_may_do_without_a_monitor(tmp_path: Path) -> None:

@@ -116,21 +116,32 @@ class Operator:
             name: of the file in playbooks/, without its ending.
             options: further words of the command line.
         """
-        begun = time.monotonic()
-        command = [
-            *(str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self.inventory)),
-            *(f"playbooks/{name}.yml", "-e", f"@{self.variables}", *options),
-        ]
-        environment = {**os.environ, "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks"}
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment
-        )
-        seconds = time.monotonic() - begun
-        output = done.stdout + done.stderr
-        # Of a key of several lines, that which tells most.
-        marks = {name: max(value.splitlines(), key=len) for name, value in self.secrets.items()}
-        del marks["vault_internal_ca_certificate"]
-        told = [name for name, mark in marks.items() if mark in output]
-        for name, mark in marks.items():
-            output = output.replace(mark, f"[{name}]")
-        return Play(output, seconds, bool(done.returncode), told)
+        words = ("-i", str(self.inventory), f"playbooks/{name}.yml", "-e", f"@{self.variables}")
+        return run_playbook([*words, *options], self.secrets)
+
+
+def run_playbook(words: list[str], secrets: dict[str, str]) -> Play:
+    """Run ansible-playbook.
+
+    Args:
+        words: of its command line.
+        secrets: that it must not print, by name.
+    """
+    begun = time.monotonic()
+    environment = {**os.environ, "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks"}
+    program = Path(sys.executable).parent / "ansible-playbook"
+    done = subprocess.run(
+        [program, *words], cwd=ROOT, capture_output=True, text=True, check=False, env=environment
+    )
+    seconds = time.monotonic() - begun
+    output = done.stdout + done.stderr
+    # Of a key of several lines, that which tells most; a certificate is none.
+    marks = {
+        name: max(value.splitlines(), key=len)
+        for name, value in secrets.items()
+        if name != "vault_internal_ca_certificate"
+    }
+    told = [name for name, mark in marks.items() if mark in output]
+    for name, mark in marks.items():
+        output = output.replace(mark, f"[{name}]")
+    return Play(output, seconds, bool(done.returncode), told)
