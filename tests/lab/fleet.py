@@ -34,6 +34,7 @@ def main() -> None:
     """Run the drill; the hosts are removed at its end unless told otherwise."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", choices=base.SUITES, default="bookworm")
+    parser.add_argument("--rounds", type=int, default=1, help="deploys and rollbacks")
     parser.add_argument("--keep", action="store_true", help="leave the hosts running afterwards")
     parser.add_argument("--record", action="store_true", help="write docs/measurements/")
     arguments = parser.parse_args()
@@ -49,7 +50,7 @@ def main() -> None:
             made = pool.map(lambda name: hosts.up(name, arguments.suite, MEMORY_MB), NAMES)
             fleet = dict(zip(NAMES, made, strict=True))
         bucket.start()
-        status = _drill(fleet, authority, bucket)
+        status = _drill(fleet, authority, bucket, arguments.rounds)
     finally:
         bucket.stop()
         authority.stop()
@@ -70,7 +71,7 @@ def _remove() -> None:
             host.remove()
 
 
-def _drill(fleet: dict[str, hosts.Host], authority: Authority, bucket: Bucket) -> int:
+def _drill(fleet: dict[str, hosts.Host], authority: Authority, bucket: Bucket, rounds: int) -> int:
     # The name leads to the edge that only forwards the challenge.
     front = fleet["edge2"]
     authority.start(front.address)
@@ -86,8 +87,9 @@ def _drill(fleet: dict[str, hosts.Host], authority: Authority, bucket: Bucket) -
         "LAB_HOST": front.name,
         "LAB_ROOT": str(authority.root()),
         "LAB_VARIABLES": str(operator.variables),
+        "LAB_RELEASES": str(rounds),
     }
-    tests = ["tests/lab/test_story.py", "tests/lab/test_fleet.py"]
+    tests = [f"tests/lab/test_{name}.py" for name in ("story", "fleet_releases", "fleet")]
     command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", *tests]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 

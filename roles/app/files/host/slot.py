@@ -221,11 +221,11 @@ def stop():
 
 
 def ensure():
-    """Start the slot that serves, should it have been stopped; tells when it was."""
+    """Start the slot that serves, now and after a boot, should it be stopped; tells when it was."""
     slot = active()
     state = ["systemctl", "is-active", "--quiet", *units(slot)]
     if subprocess.run(state, check=False).returncode:
-        systemctl("start", *units(slot))
+        systemctl("enable", "--quiet", "--now", *units(slot))
         print("started")
     probe(slot)
 
