@@ -11,6 +11,7 @@ from redis import Redis
 
 from app.accounts.tokens import bearer_claims
 from app.database.base import Base
+from app.redis_client import connect
 
 
 def client_address() -> str:
@@ -44,9 +45,9 @@ class RedisClient:
         """Make the client; it connects at first use.
 
         Args:
-            url: redis://, rediss:// or unix:// URL.
+            url: as `app.redis_client.connect` takes.
         """
-        self.client = Redis.from_url(
+        self.client = connect(
             url, socket_timeout=0.5, socket_connect_timeout=0.5, health_check_interval=30
         )
 

@@ -44,7 +44,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     jwt.init_app(app)
-    redis.init_app(str(settings.redis_url))
+    redis.init_app(settings.redis_url)
     errors.init_app(app)
     converters.init_app(app)
     operations.init_app(app, settings)

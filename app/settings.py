@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 
 from limits import parse_many
 from pydantic import (
+    AfterValidator,
     AnyUrl,
     Field,
     NameEmail,
     PostgresDsn,
     SecretStr,
+    TypeAdapter,
     UrlConstraints,
     ValidationError,
     ValidationInfo,
@@ -22,6 +24,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.products import all_products
+from app.redis_client import SENTINEL_SCHEMES, SentinelUrl
 
 ROOT = Path(__file__).resolve().parent.parent
 MIN_SECRET_CHARACTERS = 32
@@ -29,7 +32,21 @@ MIN_DATABASE_PASSWORD_CHARACTERS = 16
 PREFIX = "FIVEBOX_"
 S3_FIELDS = ("s3_endpoint", "s3_bucket", "s3_region", "s3_access_key", "s3_secret_key")
 
-RedisUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"])]
+_PlainRedisUrl = TypeAdapter(
+    Annotated[AnyUrl, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"])]
+)
+
+
+def _redis_url(url: str) -> str:
+    # The several hosts of Sentinel make no URL in the sense of pydantic.
+    if url.startswith(SENTINEL_SCHEMES):
+        SentinelUrl.parse(url)
+    else:
+        _PlainRedisUrl.validate_python(url)
+    return url
+
+
+RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 SmtpUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["smtp", "smtps"], host_required=True)]
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
@@ -64,7 +81,11 @@ class Settings(BaseSettings):
     database_other_password: SecretStr | None = Field(
         None, description="Tried when the URL's is refused, while the password is changed."
     )
-    redis_url: RedisUrl = Field(description="Redis URL: rate-limit counters, cache, events.")
+    redis_url: RedisUrl = Field(
+        repr=False,
+        description="Redis URL: rate-limit counters, cache, events. With Sentinel "
+        "redis+sentinel://:password@host,host,host/service/0, or rediss+sentinel:// by TLS.",
+    )
     jwt_secret: SecretStr = Field(
         min_length=MIN_SECRET_CHARACTERS,
         description="Key that signs access tokens, 32 characters or more.",

@@ -24,7 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from app.settings import Settings, SettingsError, load_settings  # noqa: E402
+from scripts import internal_ca  # noqa: E402
 from scripts.check_backup import KEYS, backup_faults  # noqa: E402
+from scripts.check_fleet import fleet_faults, group_faults  # noqa: E402
 from scripts.make_secrets import NAMES  # noqa: E402
 
 SETTINGS = ROOT / "inventories/single/group_vars/all/settings.yml"
@@ -49,7 +51,6 @@ NUMBERS = (
     "fivebox_verify_rate",
     "fivebox_verify_p95_ms",
 )
-GROUPS = ("edge", "api", "database", "cache", "monitor")
 REMEDY = "mend it: ansible-vault edit inventories/<inventory>/group_vars/all/vault.yml"
 KEY_TYPES = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-", "sk-ssh-ed25519@", "sk-ecdsa-sha2-")
 
@@ -81,13 +82,15 @@ def _inventory(given: Values) -> Iterator[str]:
     yield from _alerts(variables, given["environment"])
     yield from _secrets(variables)
     yield from backup_faults(variables)
-    yield from _groups(given["groups"])
+    yield from group_faults(given["groups"])
+    if len(given["groups"]["all"]) > 1:
+        yield from fleet_faults(given)
     if not Path(given["release"] or "none").is_file():
         yield "fivebox_release: there is no such release; run: make release"
 
 
 def _unknown(variables: Values) -> Iterator[str]:
-    known = {*_keys(SETTINGS), *_keys(WIRING), *FURTHER, *NAMES}
+    known = {*_keys(SETTINGS), *_keys(WIRING), *FURTHER, *NAMES, *internal_ca.NAMES}
     for name in sorted(set(variables) - known):
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"; is {close[0]} meant?" if close else ""
@@ -210,12 +213,6 @@ def _secrets(variables: Values) -> Iterator[str]:
             yield f"{name}: needs {length} characters or more, chosen by chance; {REMEDY}"
 
 
-def _groups(groups: Values) -> Iterator[str]:
-    for name in GROUPS:
-        if len(groups["all"]) != 1 or groups.get(name) != groups["all"]:
-            yield f"{name}: name the host in this group of the inventory; one host does everything"
-
-
 def _environment(environment: Values) -> Iterator[str]:
     """What the API itself would refuse, told by the inventory's names."""
     if not environment:
@@ -239,8 +236,12 @@ def _sources() -> dict[str, str]:
     """Which setting of the inventory a variable of the API comes from."""
     wired = yaml.safe_load(WIRING.read_text(encoding="utf-8"))["app_environment_auto"]
     found = {name: re.findall(r"\b(?:fivebox|vault)_\w+", text) for name, text in wired.items()}
-    # A database's URL names its role before its password.
-    return {name: words[-1] for name, words in found.items() if words}
+    # The secret of a URL, not what else it is made of.
+    return {
+        name: next((word for word in words if word.startswith("vault_")), words[-1])
+        for name, words in found.items()
+        if words
+    }
 
 
 if __name__ == "__main__":

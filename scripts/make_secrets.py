@@ -1,12 +1,22 @@
-"""Write the vault of an inventory, with fresh secrets, encrypted: `make secrets ENV=mine`."""
+"""Write the vault of an inventory, with fresh secrets, encrypted: `make secrets ENV=mine`.
+
+A vault that exists gets what it lacks; what it has stays.
+"""
 
 import secrets
 import string
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
+
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts import internal_ca  # noqa: E402
+
 PASSWORD = ROOT / ".vault-password"
 NAMES = (
     "vault_jwt_secret",
@@ -16,6 +26,7 @@ NAMES = (
     "vault_database_analyst_password",
     "vault_database_monitor_password",
     "vault_database_backup_password",
+    "vault_database_replication_password",
     "vault_redis_password",
     "vault_backup_passphrase",
     "vault_dashboard_password",
@@ -24,7 +35,7 @@ LENGTH = 48
 
 
 def main(name: str) -> None:
-    """Make the vault of inventories/<name>; one that exists is left alone.
+    """Make the vault of inventories/<name>, or add to it.
 
     Args:
         name: of the inventory.
@@ -35,14 +46,36 @@ def main(name: str) -> None:
             f"There is no inventories/{name}; first: cp -r inventories/single inventories/{name}"
         )
     vault = inventory / "group_vars" / "all" / "vault.yml"
-    if vault.exists():
-        sys.exit(f"{vault.relative_to(ROOT)} exists; it is never overwritten")
+    text = _run("view", vault) if vault.exists() else "---\n"
+    present = yaml.safe_load(text) or {}
+    made = {key: fresh_secret() for key in NAMES} | internal_ca.make()
+    missing = {key: value for key, value in made.items() if key not in present}
+    # The two belong together.
+    if len(missing.keys() & set(internal_ca.NAMES)) == 1:
+        sys.exit(f"{vault.relative_to(ROOT)} has one of {' and '.join(internal_ca.NAMES)}: mend it")
+    if not missing:
+        sys.exit(f"{vault.relative_to(ROOT)} has all secrets; none is overwritten")
     if not PASSWORD.exists():
         PASSWORD.touch(mode=0o600)
         PASSWORD.write_text(fresh_secret() + "\n")
-    text = "---\n" + "".join(f"{key}: {fresh_secret()}\n" for key in NAMES)
+    text = text.rstrip("\n") + "\n" + "".join(_line(*item) for item in missing.items())
+    draft = vault.with_suffix(".draft")
+    _run("encrypt", "--output", draft, "-", text=text)
+    draft.chmod(0o600)
+    draft.rename(vault)
+    print(
+        f"{vault.relative_to(ROOT)} is written: {', '.join(missing)}. Its password is in "
+        ".vault-password: keep a copy elsewhere, and never commit it."
+    )
+
+
+def _line(key: str, value: str) -> str:
+    return f"{key}: |\n{indent(value, '  ')}" if "\n" in value else f"{key}: {value}\n"
+
+
+def _run(*words: str | Path, text: str = "") -> str:
     done = subprocess.run(
-        [Path(sys.executable).parent / "ansible-vault", "encrypt", "--output", vault, "-"],
+        [Path(sys.executable).parent / "ansible-vault", *words],
         input=text,
         text=True,
         capture_output=True,
@@ -51,11 +84,7 @@ def main(name: str) -> None:
     )
     if done.returncode:
         sys.exit(done.stderr.strip())
-    vault.chmod(0o600)
-    print(
-        f"{vault.relative_to(ROOT)} is written. Its password is in .vault-password: "
-        "keep a copy elsewhere, and never commit it."
-    )
+    return done.stdout
 
 
 def fresh_secret() -> str:

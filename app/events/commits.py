@@ -48,7 +48,7 @@ class PublishingConnection(psycopg.Connection[Any]):
 
 def init_app(app: APIFlask, settings: Settings) -> None:
     """Publish the commits of an app's database."""
-    publisher = Publisher(str(settings.redis_url), settings.access_token_minutes * 60)
+    publisher = Publisher(settings.redis_url, settings.access_token_minutes * 60)
     with app.app_context():
         event.listen(db.engine, "do_connect", partial(_connect, publisher))
 

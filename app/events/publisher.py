@@ -12,6 +12,7 @@ from redis.retry import Retry
 
 from app.events.channel import CHANNEL, REVOKED, Message, Revocation, encode
 from app.operations.metrics import EVENTS_DROPPED, EVENTS_PUBLISHED, EVENTS_UNAVAILABLE
+from app.redis_client import connect
 
 MAX_WAITING = 1000
 FIRST_PAUSE_SECONDS = 0.1
@@ -32,7 +33,7 @@ class Publisher:
         """The thread starts with the first message of a process.
 
         Args:
-            url: redis://, rediss:// or unix:// URL.
+            url: as `app.redis_client.connect` takes.
             token_seconds: how long after its revocation a device's access tokens may be valid.
         """
         self._url, self._token_seconds = url, token_seconds
@@ -67,7 +68,7 @@ class Publisher:
             )
 
     def _run(self) -> None:
-        client = Redis.from_url(
+        client = connect(
             self._url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
         )
         while True:

@@ -58,7 +58,7 @@ class EventsApp:
         self._hub = Hub(settings.streams_per_user, settings.streams_total)
         self._version = version()
         token_seconds = settings.access_token_minutes * 60
-        self._subscriber = Subscriber(str(settings.redis_url), self._hub, token_seconds)
+        self._subscriber = Subscriber(settings.redis_url, self._hub, token_seconds)
         gevent.spawn(self._subscriber.run)
 
     def end_with(self, worker: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import gevent
 import structlog
-from redis import Redis, RedisError
+from redis import RedisError
 from redis.backoff import NoBackoff
 from redis.client import PubSub
 from redis.retry import Retry
@@ -14,6 +14,7 @@ from redis.retry import Retry
 from app.events import metrics
 from app.events.channel import CHANNEL, REVOKED, decode
 from app.events.hub import Hub
+from app.redis_client import connect
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
@@ -29,11 +30,11 @@ class Subscriber:
     def __init__(self, url: str, hub: Hub, token_seconds: float) -> None:
         """
         Args:
-            url: redis://, rediss:// or unix:// URL.
+            url: as `app.redis_client.connect` takes.
             hub: hears the messages.
             token_seconds: life of an access token.
         """
-        self._redis = Redis.from_url(
+        self._redis = connect(
             url,
             socket_timeout=PING_SECONDS,
             socket_connect_timeout=3,

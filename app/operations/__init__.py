@@ -25,7 +25,7 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     maintenance.init_app(app, settings)
     bodies.init_app(app)
     flags.init_app(app, settings)
-    limits.init_app(app, settings)
+    limits.init_app(app)
     health.init_app(app)
     app.register_blueprint(metrics.blueprint)
     app.register_blueprint(flags.blueprint)

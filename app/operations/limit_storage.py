@@ -7,7 +7,6 @@ from flask import g
 from limits.storage import RedisStorage
 
 SCHEME = "counted+"
-_SCHEMES = [f"{SCHEME}{scheme}" for scheme in ("redis", "rediss", "redis+unix")]
 
 # Counts, and tells both what the strategy asks for afterwards: the count and when it ends.
 _SCRIPT = """
@@ -22,7 +21,7 @@ return {count, redis.call('PTTL', KEYS[1])}
 class CountedRedisStorage(RedisStorage):
     """Redis storage of `limits` that remembers, for the rest of the request, what it counted."""
 
-    STORAGE_SCHEME = _SCHEMES
+    STORAGE_SCHEME = [f"{SCHEME}redis"]  # noqa: RUF012 - as the base has it
 
     def __init__(self, uri: str, **options: Any) -> None:
         super().__init__(uri.removeprefix(SCHEME), **options)

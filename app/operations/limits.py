@@ -10,10 +10,9 @@ import time
 from apiflask import APIFlask
 from flask import Response, current_app, request
 
-from app.extensions import limiter
+from app.extensions import limiter, redis
 from app.operations.limit_storage import SCHEME
 from app.operations.metrics import RATE_LIMIT_UNAVAILABLE
-from app.settings import Settings
 
 STRATEGY = "fixed-window"
 
@@ -26,11 +25,11 @@ class _CountOutages(logging.Handler):
             RATE_LIMIT_UNAVAILABLE.inc()
 
 
-def init_app(app: APIFlask, settings: Settings) -> None:
+def init_app(app: APIFlask) -> None:
     """Limit every endpoint that is not exempt, and tell clients what is left."""
     app.config.update(
-        RATELIMIT_STORAGE_URI=_storage_uri(str(settings.redis_url)),
-        RATELIMIT_STORAGE_OPTIONS={"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        RATELIMIT_STORAGE_URI=f"{SCHEME}redis://",
+        RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.client.connection_pool},
         # Over all endpoints together; a "default" limit would count each endpoint apart.
         RATELIMIT_APPLICATION=_default_limit,
         RATELIMIT_STRATEGY=STRATEGY,
@@ -67,7 +66,3 @@ def _turned_off() -> bool:
 def _default_limit() -> str:
     limit: str = current_app.extensions["settings"].rate_limit_default
     return limit
-
-
-def _storage_uri(url: str) -> str:
-    return SCHEME + url.replace("unix://", "redis+unix://", 1)

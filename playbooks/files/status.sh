@@ -1,11 +1,11 @@
-# Print one line about this host; argument: the public name of the API.
+# Print one line about this host.
 slot=$(readlink /opt/fivebox/active | xargs -r basename)
 release=$(readlink "/opt/fivebox/slots/$slot" | xargs -r basename)
 health=$(curl -s --max-time 5 --unix-socket /run/fivebox/api.sock http://localhost/health 2>/dev/null |
   sed -n 's/.*"status":"\([a-z]*\)","timestamp.*/\1/p')
 since=$(systemctl show -P ActiveEnterTimestamp "fivebox-api@$slot" 2>/dev/null)
 [ -z "$since" ] || up=$((($(date +%s) - $(date -d "$since" +%s)) / 60))
-end=$(openssl x509 -enddate -noout -in "/etc/letsencrypt/live/$1/cert.pem" 2>/dev/null | cut -d= -f2)
+end=$(openssl x509 -enddate -noout -in /etc/nginx/tls/fullchain.pem 2>/dev/null | cut -d= -f2)
 [ -z "$end" ] || days=$((($(date -d "$end" +%s) - $(date +%s)) / 86400))
 disk=$(df --output=pcent / | tail -n 1 | tr -d ' ')
 memory=$(awk '/MemAvailable/ { print int($2 / 1024) " MiB" }' /proc/meminfo)

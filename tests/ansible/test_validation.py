@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from scripts.make_secrets import NAMES
 
@@ -50,8 +51,10 @@ def validate(
     facts: Settings | None = None,
     missing: Sequence[str] = (),
     known: bool = True,
+    inventory_name: str = "single",
+    hosts: tuple[str, str] = ("", ""),
 ) -> tuple[int, str]:
-    """Run playbooks/validate.yml on a copy of inventories/single.
+    """Run playbooks/validate.yml on a copy of an inventory.
 
     The facts of the host come from a cache, so that none is connected to.
 
@@ -60,20 +63,26 @@ def validate(
         changed: settings that differ from SOUND.
         facts: facts that differ from FACTS.
         missing: settings of SOUND to leave out.
-        known: whether the facts of the host are known already.
+        known: whether the facts of the hosts are known already.
+        inventory_name: of the inventory.
+        hosts: a text of its hosts.yml, and what stands there instead.
 
     Returns:
         The exit code, and what was printed.
     """
     inventory = folder / "inventory"
-    shutil.copytree(ROOT / "inventories" / "single", inventory)
+    shutil.copytree(ROOT / "inventories" / inventory_name, inventory)
+    hosts_file = inventory / "hosts.yml"
+    assert hosts[0] in hosts_file.read_text()
+    hosts_file.write_text(hosts_file.read_text().replace(*hosts, 1))
     (inventory / "group_vars" / "all" / "vault.yml").unlink(missing_ok=True)
     cache = folder / "facts"
     cache.mkdir()
     # The names of cached facts begin with the version of their schema, and the facts are wrapped.
     payload = json.dumps(FACTS | (facts or {}))
     if known:
-        (cache / "s1_box").write_text(json.dumps({"__payload__": payload}))
+        for name in yaml.safe_load(hosts_file.read_text())["all"]["hosts"]:
+            (cache / f"s1_{name}").write_text(json.dumps({"__payload__": payload}))
     settings = {name: value for name, value in (SOUND | changed).items() if name not in missing}
     variables = folder / "variables.json"
     variables.write_text(json.dumps(settings))

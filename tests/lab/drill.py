@@ -51,7 +51,7 @@ def main() -> None:
     try:
         authority.start(host.address)
         receivers.start()
-        operator = Operator(host, authority, receivers.give(host))
+        operator = Operator(host, authority, settings=receivers.give(host))
         _deploy(operator)
         status = _tests(host, authority, operator, arguments)
     finally:
@@ -75,32 +75,36 @@ def _deploy(operator: Operator) -> None:
     sized = yaml.safe_load((ROOT / "playbooks/group_vars/all.yml").read_text())
     size = json.dumps({name: sized[name] for name in ("fivebox_host_memory_mb", "app_workers")})
     by_facts = ("-e", size, "-e", "ansible_user=root")
-    _play(operator, "plan of a bare host", "plan", "--check", "--diff", *by_facts)
+    play(operator, "plan of a bare host", "plan", "--check", "--diff", *by_facts)
     # The barest that providers have.
     operator.host.ssh(
         "SUDO_FORCE_REMOVE=yes apt-get purge -qy python3-minimal sudo; rm -rf /var/lib/apt/lists/*"
     )
     begun = time.monotonic()
-    _play(operator, "bootstrap", "bootstrap", *by_facts[:2])
+    play(operator, "bootstrap", "bootstrap", *by_facts[:2])
     with _processes_seen(operator.host):
-        _play(operator, "site.yml", "site")
+        play(operator, "site.yml", "site")
     _limit("bare host to HTTPS", time.monotonic() - begun, BARE_SECONDS)
-    again = _again(operator)
-    if again.seconds > NO_OP_SECONDS:
-        # Others may have used this machine meanwhile.
-        again = _again(operator)
-    _limit("second run of site.yml", again.seconds, NO_OP_SECONDS)
-    planned = _play(operator, "plan of a converged host", "plan", "--check", "--diff")
+    no_op(operator, NO_OP_SECONDS)
+    planned = play(operator, "plan of a converged host", "plan", "--check", "--diff")
     if planned.changed:
         sys.exit(f"The plan of a converged host is not empty:\n{planned.output}")
 
 
-def _again(operator: Operator) -> Play:
-    """Run site.yml, which has nothing to do."""
-    again = _play(operator, "site.yml with nothing to do", "site")
-    if again.changed:
-        sys.exit(f"The second run of site.yml changed something:\n{again.output}")
-    return again
+def no_op(operator: Operator, seconds: float) -> None:
+    """Run site.yml when it has nothing to do; ends when it changes something, or takes too long.
+
+    Args:
+        operator: who runs it.
+        seconds: that it may take; it is tried twice, as others may use this machine meanwhile.
+    """
+    took = []
+    while len(took) < 2 and (not took or took[-1] > seconds):
+        again = play(operator, "site.yml with nothing to do", "site")
+        if again.changed:
+            sys.exit(f"The second run of site.yml changed something:\n{again.output}")
+        took.append(again.seconds)
+    _limit("second run of site.yml", min(took), seconds)
 
 
 @contextmanager
@@ -112,7 +116,15 @@ def _processes_seen(host: hosts.Host) -> Iterator[None]:
     host.ssh(f"systemctl stop watch-processes; sort -u -o {SEEN} {SEEN}")
 
 
-def _play(operator: Operator, stage: str, name: str, *options: str) -> Play:
+def play(operator: Operator, stage: str, name: str, *options: str) -> Play:
+    """Run a playbook; ends when it fails, or prints a secret.
+
+    Args:
+        operator: who runs it.
+        stage: what it is called in the figures.
+        name: of the file in playbooks/, without its ending.
+        options: further words of the command line.
+    """
     played = operator.play(name, *options)
     figures.record(stage, played.seconds, "s")
     if played.failed:
@@ -137,14 +149,14 @@ def _tests(
         "LAB_ROOT": str(authority.root()),
         "LAB_VARIABLES": str(operator.variables),
     }
-    tests = "tests/lab"
+    tests = ["tests/lab", "--ignore-glob=tests/lab/test_fleet*.py"]
     if arguments.releases:
         environment["LAB_RELEASES"] = str(arguments.releases)
-        tests = "tests/lab/test_releases.py"
+        tests = ["tests/lab/test_releases.py"]
     elif arguments.alerts:
         environment["LAB_ALL_ALERTS"] = "yes"
-        tests = "tests/lab/test_alerts.py"
-    command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", tests]
+        tests = ["tests/lab/test_alerts.py"]
+    command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", *tests]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

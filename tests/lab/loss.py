@@ -80,7 +80,7 @@ def main() -> None:
 def _lose_and_restore(suite: str, size: str, authority: Authority, storage: Storage) -> None:
     lost = hosts.up("lost", suite, MEMORY_MB, CPUS)
     authority.start(lost.address)
-    operator = Operator(lost, authority, storage.settings())
+    operator = Operator(lost, authority, settings=storage.settings())
     _play(operator, "bootstrap")
     _play(operator, "site")
     api = Api(lost.address, str(authority.root()))
@@ -171,7 +171,7 @@ def _restore_elsewhere(suite: str, operator: Operator, authority: Authority) -> 
     authority.stop()
     authority.start(fresh.address)
     settings = {**operator.settings, **operator.secrets}
-    newcomer = Operator(fresh, authority, settings)
+    newcomer = Operator(fresh, authority, settings=settings)
     _play(newcomer, "bootstrap")
     _restore(newcomer, "latest", "restore onto a bare host")
     api = Api(fresh.address, str(authority.root()))

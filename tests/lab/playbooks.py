@@ -6,12 +6,13 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from scripts import internal_ca
 from scripts.make_secrets import NAMES
 from tests.lab import network
 from tests.lab.acme import NAME, Authority
@@ -45,17 +46,26 @@ class Operator:
     """Knows the lab's inventory, its secrets and its authority."""
 
     def __init__(
-        self, host: Host, authority: Authority, settings: Mapping[str, object] | None = None
+        self,
+        host: Host,
+        authority: Authority,
+        others: Sequence[Host] = (),
+        inventory: Path = ROOT / "inventories/lab",
+        settings: Mapping[str, object] | None = None,
     ) -> None:
-        """
+        """Prepare the hosts.
+
         Args:
-            host: to deploy to.
+            host: the one that the public name leads to.
             authority: that issues the certificate.
+            others: of a fleet.
+            inventory: that names them.
             settings: further ones; secrets that are among them are not made anew.
         """
         self.host = host
+        self.inventory = inventory
         self.settings = dict(settings or {})
-        self.secrets = {name: secrets.token_hex(20) for name in NAMES}
+        self.secrets = {name: secrets.token_hex(20) for name in NAMES} | internal_ca.make()
         self.secrets |= {k: str(v) for k, v in self.settings.items() if k.startswith("vault_")}
         self.variables = host.folder / "variables.yml"
         bundle = "/etc/ssl/certs/lab-ca.pem"
@@ -63,6 +73,7 @@ class Operator:
             **self.settings,
             **self.secrets,
             "lab_address": host.address,
+            "lab_inventory": str(inventory),
             "fivebox_admin_keys": [public_key().strip()],
             "ansible_ssh_private_key_file": str(KEY),
             "ansible_ssh_common_args": " ".join(SSH_OPTIONS),
@@ -80,11 +91,12 @@ class Operator:
             values["app_workers"] = 1
         self.variables.touch(mode=0o600)
         self.variables.write_text(yaml.safe_dump(values))
-        (host.root / bundle.lstrip("/")).write_text(authority.ca.read_text())
-        with (host.root / "etc/hosts").open("a") as hosts:
-            # The host probes its own public name.
-            hosts.write(f"{network.GATEWAY} {NAME} {STORAGE}\n{host.address} {DOMAIN}\n")
-        (host.root / ISSUED.lstrip("/")).write_text(authority.root().read_text())
+        for each in (host, *others):
+            (each.root / bundle.lstrip("/")).write_text(authority.ca.read_text())
+            (each.root / ISSUED.lstrip("/")).write_text(authority.root().read_text())
+            with (each.root / "etc/hosts").open("a") as hosts:
+                # The hosts probe their public name.
+                hosts.write(f"{network.GATEWAY} {NAME} {STORAGE}\n{host.address} {DOMAIN}\n")
 
     @classmethod
     def find(cls, host: Host) -> "Operator":
@@ -93,7 +105,8 @@ class Operator:
         operator.host = host
         operator.variables = host.folder / "variables.yml"
         values = yaml.safe_load(operator.variables.read_text())
-        operator.secrets = {name: values[name] for name in NAMES}
+        operator.inventory = Path(values["lab_inventory"])
+        operator.secrets = {name: values[name] for name in (*NAMES, *internal_ca.NAMES)}
         return operator
 
     def play(self, name: str, *options: str) -> Play:
@@ -103,18 +116,32 @@ class Operator:
             name: of the file in playbooks/, without its ending.
             options: further words of the command line.
         """
-        begun = time.monotonic()
-        command = [
-            *(str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventories/lab"),
-            *(f"playbooks/{name}.yml", "-e", f"@{self.variables}", *options),
-        ]
-        environment = {**os.environ, "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks"}
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment
-        )
-        seconds = time.monotonic() - begun
-        output = done.stdout + done.stderr
-        told = [name for name, value in self.secrets.items() if value in output]
-        for name, value in self.secrets.items():
-            output = output.replace(value, f"[{name}]")
-        return Play(output, seconds, bool(done.returncode), told)
+        words = ("-i", str(self.inventory), f"playbooks/{name}.yml", "-e", f"@{self.variables}")
+        return run_playbook([*words, *options], self.secrets)
+
+
+def run_playbook(words: list[str], secrets: dict[str, str]) -> Play:
+    """Run ansible-playbook.
+
+    Args:
+        words: of its command line.
+        secrets: that it must not print, by name.
+    """
+    begun = time.monotonic()
+    environment = {**os.environ, "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks"}
+    program = Path(sys.executable).parent / "ansible-playbook"
+    done = subprocess.run(
+        [program, *words], cwd=ROOT, capture_output=True, text=True, check=False, env=environment
+    )
+    seconds = time.monotonic() - begun
+    output = done.stdout + done.stderr
+    # Of a key of several lines, that which tells most; a certificate is none.
+    marks = {
+        name: max(value.splitlines(), key=len)
+        for name, value in secrets.items()
+        if name != "vault_internal_ca_certificate"
+    }
+    told = [name for name, mark in marks.items() if mark in output]
+    for name, mark in marks.items():
+        output = output.replace(mark, f"[{name}]")
+    return Play(output, seconds, bool(done.returncode), told)

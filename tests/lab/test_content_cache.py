@@ -68,6 +68,7 @@ def test_content_is_served_while_the_api_is_down(
 ) -> None:
     german = (f"{COLLECTION}?limit=2", None, "", "https", "--header", "Accept-Language: de-AT")
     before = api.ask("GET", *german)
+    assert before.status == 200, before.body
     assert before.headers["content-language"].startswith("de")
     request.getfixturevalue("without_api")
     answer = api.ask("GET", *german)

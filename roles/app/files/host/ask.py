@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import ssl
+from urllib.parse import urlsplit
 
 SECONDS = 5
 
@@ -21,8 +22,16 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-class NginxConnection(http.client.HTTPConnection):
-    """HTTPS to the nginx of this host, under one of its names."""
+def to_nginx(url):
+    """A connection to the nginx of this host, by its public name (https) or a private address."""
+    place = urlsplit(url)
+    if place.scheme == "https":
+        return PublicConnection(place.hostname)
+    return http.client.HTTPConnection(place.netloc, timeout=SECONDS)
+
+
+class PublicConnection(http.client.HTTPConnection):
+    """HTTPS to the nginx of this host, under its public name."""
 
     def __init__(self, name):
         super().__init__(name, timeout=SECONDS)

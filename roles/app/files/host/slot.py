@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from ask import NginxConnection, UnixConnection, get_json
+from ask import UnixConnection, get_json, to_nginx
 
 ROOT = Path("/opt/fivebox")
 RUN = Path("/run/fivebox")
@@ -176,18 +176,18 @@ def lead_to(slot):
     link(f"slots/{slot}", ACTIVE)
 
 
-def served(name):
+def served(nginx):
     """Version that answers behind the nginx of this host; None when nobody does."""
-    return get_json(NginxConnection(name), "/health/live")[1].get("version")
+    return get_json(to_nginx(nginx), "/health")[1].get("version")
 
 
-def serve(name):
+def serve(nginx):
     """Lead the traffic to the slot that was started, and prove it; else lead it back."""
     old, new = active(), idle()
     version = release(new)
     lead_to(new)
-    if name and not until(lambda: served(name) == version, PROOF_SECONDS):
-        found = served(name)
+    if nginx and not until(lambda: served(nginx) == version, PROOF_SECONDS):
+        found = served(nginx)
         if old:
             lead_to(old)
             systemctl("stop", *units(new))
@@ -221,11 +221,11 @@ def stop():
 
 
 def ensure():
-    """Start the slot that serves, should it have been stopped; tells when it was."""
+    """Start the slot that serves, now and after a boot, should it be stopped; tells when it was."""
     slot = active()
     state = ["systemctl", "is-active", "--quiet", *units(slot)]
     if subprocess.run(state, check=False).returncode:
-        systemctl("start", *units(slot))
+        systemctl("enable", "--quiet", "--now", *units(slot))
         print("started")
     probe(slot)
 
@@ -286,7 +286,7 @@ def main():
 
     add(start, "start a release in the idle slot").add_argument("version")
     verb = add(serve, "lead the traffic to it, and prove it behind nginx")
-    verb.add_argument("name", nargs="?", default="", help="name that nginx serves on this host")
+    verb.add_argument("nginx", nargs="?", default="", help="URL that nginx serves on this host")
     add(retire, "stop the slot that does not serve, once nobody uses it")
     add(renew, "serve the same release with changed settings")
     add(ensure, "start the slot that serves, should it have been stopped")

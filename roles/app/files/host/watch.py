@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from ask import NginxConnection, UnixConnection, get
+from ask import UnixConnection, get, to_nginx
 
 API = Path("/run/fivebox/api.sock")
 METRICS = "/internal/metrics"
@@ -63,13 +63,13 @@ def main():
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--error-percent", type=float, required=True)
     parser.add_argument("--p95-ms", type=float, required=True)
-    parser.add_argument("name", nargs="?", help="name that nginx serves on this host")
+    parser.add_argument("nginx", nargs="?", help="URL that nginx serves on this host")
     given = parser.parse_args()
     begun, failures, before = time.monotonic(), 0, sums()
     requests, failed, p95 = 0, 0.0, 0.0
     while time.monotonic() - begun < given.seconds:
         time.sleep(PAUSE_SECONDS)
-        asked = NginxConnection(given.name) if given.name else UnixConnection(API)
+        asked = to_nginx(given.nginx) if given.nginx else UnixConnection(API)
         now = sums()
         healthy = now is not None and get(asked, "/health")[0] == 200
         failures = 0 if healthy else failures + 1

@@ -7,11 +7,12 @@ import time
 from pathlib import Path
 
 import metrics
-from backup import POINT, back_up, begin_backup, prepare
+from backup import POINT, back_up, begin_backup, link_point, prepare
 from drill import drill
 from points import make
 from programs import Fault
 from restore import beside, check, discard, restore
+from server import stands_by
 from settings import Settings, load
 
 
@@ -55,7 +56,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def _obey(settings: Settings, arguments: argparse.Namespace) -> None:
-    if arguments.verb == "run":
+    if arguments.verb in ("run", "drill", "prepare", "status") and stands_by():
+        _stand_by(arguments)
+    elif arguments.verb == "run":
         back_up(settings, arguments.full)
     elif arguments.verb == "prepare":
         prepare()
@@ -78,6 +81,16 @@ def _obey(settings: Settings, arguments: argparse.Namespace) -> None:
         beside(settings, arguments.to, arguments.repository)
     else:
         discard(settings)
+
+
+def _stand_by(arguments: argparse.Namespace) -> None:
+    """What a member of a cluster does that does not lead: the storage is the same for all."""
+    if arguments.verb == "prepare":
+        link_point()
+        arguments.mark.touch()
+    elif arguments.verb != "status":
+        metrics.remove("backup", "drill")
+    print("standby")
 
 
 def _status(settings: Settings) -> str:

@@ -27,6 +27,11 @@ def prepare() -> None:
     """
     pgbackrest("stanza-create")
     pgbackrest("check")
+    link_point()
+
+
+def link_point() -> None:
+    """Let the program make restore points by a name of its own."""
     POINT.unlink(missing_ok=True)
     POINT.symlink_to("fivebox-backup")
 

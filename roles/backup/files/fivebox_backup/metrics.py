@@ -24,6 +24,13 @@ def write(name: str, figures: Mapping[str, tuple[str, float]], **labels: object)
     part.rename(TEXTFILES / f"{name}.prom")
 
 
+def remove(*kinds: str) -> None:
+    """Forget the figures of backups or of drills, so that nobody takes them for new ones."""
+    for kind in kinds:
+        for path in TEXTFILES.glob(f"{kind}-*.prom"):
+            path.unlink()
+
+
 def read(name: str, metric: str) -> float | None:
     """One figure of a file; None when there is none."""
     try:

@@ -32,6 +32,16 @@ def connection(database: str, sockets: str = SOCKETS, port: int = 5432) -> Itera
         session.close()
 
 
+def stands_by() -> bool:
+    """Whether this server follows the primary of a cluster, which then makes the backups."""
+    try:
+        with connection("postgres") as session:
+            return bool(ask(session, "SELECT pg_is_in_recovery()"))
+    except psycopg2.OperationalError:
+        # Whoever needs the server tells that it is away.
+        return False
+
+
 def ask(session: Any, statement: str, *values: object) -> Any:
     """The first column of the first row; None when there is no row."""
     with session.cursor() as cursor:

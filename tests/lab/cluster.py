@@ -1,0 +1,361 @@
+"""`make lab-cluster`: three hosts of PostgreSQL and Redis lose their leaders while they are used.
+
+The short form has each fault once; `--rounds 10 --record` is the long one.
+"""
+
+import argparse
+import json
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import yaml
+from redis import Redis, RedisError
+
+from app.redis_client import connect
+from scripts import internal_ca
+from scripts.make_secrets import NAMES
+from tests.lab import base, figures, hosts, network
+from tests.lab.playbooks import ROOT, STORAGE, run_playbook
+from tests.lab.state import FOLDER, KEY, NUMBER, public_key, require_machine, run
+from tests.lab.storage import Storage
+from tests.lab.writer import TABLE, Writer
+
+MEMORY_MB = 1024
+CPUS = 1.0
+MEMBERS = ("one", "two", "three")
+CUT = f"fivebox_cut{NUMBER}"
+FAILOVER_SECONDS = 30
+SWITCHOVER_SECONDS = 3
+SENTINEL_SECONDS = 15
+# How long one host is alone.
+QUORUM_SECONDS = 15
+# Until all members are well again.
+RECOVERY_SECONDS = 300
+# The API itself is not among the hosts; a fleet's has a bucket.
+BUCKET = {
+    "FIVEBOX_S3_ENDPOINT": "https://files.fivebox.test",
+    "FIVEBOX_S3_BUCKET": "files",
+    "FIVEBOX_S3_REGION": "eu-central-1",
+    "FIVEBOX_S3_ACCESS_KEY": "key",
+    "FIVEBOX_S3_SECRET_KEY": "secret",
+}
+
+
+class Cluster:
+    """The hosts, their inventory and secrets.
+
+    Args:
+        suite: of Debian.
+        storage: of the backups.
+    """
+
+    def __init__(self, suite: str, storage: Storage) -> None:
+        self.folder = FOLDER / f"cluster-{suite}"
+        self.hosts = {
+            name: hosts.up(f"cluster-{suite}-{name}", suite, MEMORY_MB, CPUS) for name in MEMBERS
+        }
+        self.secrets = {name: secrets.token_hex(20) for name in NAMES} | internal_ca.make()
+        self.storage = storage
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.ca = self.folder / "ca.pem"
+        self.ca.write_text(self.secrets["vault_internal_ca_certificate"])
+        for host in self.hosts.values():
+            with (host.root / "etc/hosts").open("a") as names:
+                names.write(f"{network.GATEWAY} {STORAGE}\n")
+
+    def write_inventory(self, database: tuple[str, ...] = MEMBERS) -> None:
+        """Write the inventory; the machine itself is where the API would be.
+
+        Args:
+            database: the hosts of PostgreSQL.
+        """
+        addresses = {name: host.address for name, host in self.hosts.items()}
+        members = {name: {"ansible_host": address} for name, address in addresses.items()}
+        api = {"front": {"ansible_host": network.GATEWAY}}
+        groups = {
+            **{key: ["front"] for key in ("edge", "api")},
+            "database": list(database),
+            "cache": list(MEMBERS),
+        }
+        children = {name: {"hosts": dict.fromkeys(of)} for name, of in groups.items()}
+        variables = {
+            **self.secrets,
+            **self.storage.settings(),
+            "fivebox_api_settings": BUCKET,
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": str(KEY),
+            "ansible_ssh_common_args": " ".join(hosts.SSH_OPTIONS),
+            "fivebox_admin_keys": [public_key().strip()],
+            "fivebox_release": str(ROOT / "VERSION"),
+            "fivebox_host_memory_mb": MEMORY_MB,
+        }
+        settings = self.folder / "group_vars"
+        settings.mkdir(exist_ok=True)
+        if not (settings / "all").exists():
+            (settings / "all").symlink_to(ROOT / "inventories/lab/group_vars/all")
+        inventory = {"all": {"hosts": {**members, **api}, "children": children}}
+        for file, content in (("hosts.yml", inventory), ("variables.yml", variables)):
+            (self.folder / file).touch(mode=0o600)
+            (self.folder / file).write_text(yaml.safe_dump(content))
+
+    def play(self, name: str, *options: str) -> int:
+        """Run a playbook on the hosts; how many tasks changed something."""
+        variables = ("-e", f"@{self.folder}/variables.yml", "--limit", "database:cache")
+        words = ("-i", str(self.folder / "hosts.yml"), f"playbooks/{name}.yml", *variables)
+        played = run_playbook([*words, *options], self.secrets)
+        if played.failed or played.told:
+            sys.exit(f"{played.output}\nprinted secrets: {played.told}")
+        figures.record(f"{name}.yml", played.seconds, "s")
+        return played.changed
+
+    def url(self, role: str) -> str:
+        """The database's URL as the API has it, for the machine itself."""
+        addresses = ",".join(host.address for host in self.hosts.values())
+        return (
+            f"postgresql+psycopg://fivebox_{role}:{self.secrets[f'vault_database_{role}_password']}"
+            f"@localhost/fivebox?host={addresses}&target_session_attrs=read-write"
+            f"&sslmode=verify-full&sslrootcert={self.ca}"
+        )
+
+    def members(self) -> list[dict[str, str]]:
+        """What a host that answers says of the cluster."""
+        command = "patronictl -c /etc/patroni/config.yml list fivebox --format json"
+        for host in self.hosts.values():
+            done = host.ssh(command, check=False)
+            if done.returncode == 0:
+                found: list[dict[str, str]] = json.loads(done.stdout)
+                return found
+        return []
+
+    def primary(self) -> hosts.Host:
+        """The host that leads, once all are well."""
+        deadline = time.monotonic() + RECOVERY_SECONDS
+        while True:
+            found = self.members()
+            roles = [row["Role"] for row in found]
+            well = [row for row in found if row["State"] in ("running", "streaming")]
+            if len(well) == len(MEMBERS) and {"Leader", "Sync Standby"} <= set(roles):
+                return self.hosts[next(r["Member"] for r in found if r["Role"] == "Leader")]
+            if time.monotonic() > deadline:
+                sys.exit(f"Not all members are well: {found}")
+            time.sleep(0.5)
+
+
+def main() -> None:
+    """Make the cluster, and let it lose its leader in each way."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--suite", choices=base.SUITES, default="trixie")
+    parser.add_argument("--rounds", type=int, default=1, help="times that each fault happens")
+    parser.add_argument("--keep", action="store_true", help="leave the hosts running afterwards")
+    parser.add_argument("--record", action="store_true", help="write docs/measurements/")
+    arguments = parser.parse_args()
+    require_machine()
+    figures.begin()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
+    storage = Storage()
+    cluster = Cluster(arguments.suite, storage)
+    try:
+        storage.start()
+        _convert(cluster)
+        if cluster.play("site"):
+            sys.exit("The second run of site.yml changed something")
+        _faults(cluster, arguments.rounds)
+        _back_up(cluster)
+        _lose_quorum(cluster)
+        _lose_cache_leader(cluster, arguments.rounds)
+    finally:
+        _heal()
+        storage.stop()
+        if not arguments.keep:
+            for host in cluster.hosts.values():
+                host.remove()
+            if not hosts.all_hosts():
+                network.remove()
+    if arguments.record:
+        page = ROOT / f"docs/measurements/cluster-{arguments.suite}.md"
+        command = f"make lab-cluster SUITE={arguments.suite} ROUNDS={arguments.rounds} RECORD=1"
+        figures.write(page, f"Three hosts with 1 GiB, Debian {arguments.suite}", command)
+
+
+def _convert(cluster: Cluster) -> None:
+    """From one host with data to three that have it."""
+    cluster.write_inventory(database=MEMBERS[:1])
+    cluster.play("site")
+    first = cluster.hosts[MEMBERS[0]]
+    rows = "SELECT 'before-' || n FROM generate_series(1, 1000) n"
+    first.ssh(
+        f"runuser -u postgres -- psql fivebox -c 'CREATE TABLE {TABLE} (name text PRIMARY KEY)' "
+        f"-c 'GRANT SELECT, INSERT ON {TABLE} TO fivebox_app' "
+        f'-c "INSERT INTO {TABLE} {rows}"'
+    )
+    cluster.write_inventory()
+    cluster.play("convert_to_cluster")
+
+
+def _faults(cluster: Cluster, rounds: int) -> None:
+    writer = Writer(cluster.url("app"))
+    writer.acknowledged = [(0.0, f"before-{n}") for n in range(1, 1001)]
+    faults: list[tuple[str, Callable[[Cluster, hosts.Host, Writer], None], float]] = [
+        ("planned switchover", _switch_over, SWITCHOVER_SECONDS),
+        ("kill -9 of the server's process", _kill_process, FAILOVER_SECONDS),
+        ("kill -9 of the primary's host", _kill_host, FAILOVER_SECONDS),
+        ("network of the primary cut", _cut_network, FAILOVER_SECONDS),
+    ]
+    for number in range(1, rounds + 1):
+        for name, fault, limit in faults:
+            primary = cluster.primary()
+            with writer.writing(f"{fault.__name__}-{number}"):
+                writer.await_writes(time.monotonic(), 10)
+                since = time.monotonic()
+                fault(cluster, primary, writer)
+                gap = writer.longest_gap(since)
+            if cluster.primary() is primary:
+                sys.exit(f"{name}: no other host has taken over")
+            figures.record(f"{name}, round {number}: without writes", gap, "s", limit)
+            lost = writer.lost()
+            figures.record(f"{name}, round {number}: acknowledged writes lost", len(lost), "", 0)
+            if lost or gap > limit:
+                sys.exit(f"{name}: {gap:.1f} s without writes, lost: {sorted(lost)[:10]}")
+    figures.record("acknowledged writes in all", len(writer.acknowledged), "")
+
+
+def _back_up(cluster: Cluster) -> None:
+    """Whoever leads now goes on with the backups of whoever led before; the others do nothing."""
+    primary = cluster.primary()
+    for host in cluster.hosts.values():
+        begun = time.monotonic()
+        told = host.ssh("fivebox-backup run").stdout.strip()
+        if (told == "standby") != (host is not primary):
+            sys.exit(f"fivebox-backup run on {host.name}: {told}")
+        if host is primary:
+            figures.record("backup by the primary after it changed", time.monotonic() - begun, "s")
+
+
+def _lose_quorum(cluster: Cluster) -> None:
+    """docs/runbooks/lost-quorum.md: one host alone takes no writes, and two take them again."""
+    primary = cluster.primary()
+    others = [host for host in cluster.hosts.values() if host is not primary]
+    writer = Writer(cluster.url("app"))
+    with writer.writing("quorum"):
+        writer.await_writes(time.monotonic(), 10)
+        for host in others:
+            host.kill()
+        alone = time.monotonic()
+        time.sleep(QUORUM_SECONDS)
+        late = [name for at, name in writer.acknowledged if at > alone + 1]
+        if late:
+            sys.exit(f"One host alone acknowledged {len(late)} writes")
+        for host in others:
+            host.boot()
+        writer.await_writes(time.monotonic(), RECOVERY_SECONDS)
+    cluster.primary()
+    if lost := writer.lost():
+        sys.exit(f"Lost after a lost quorum: {sorted(lost)[:10]}")
+
+
+def _lose_cache_leader(cluster: Cluster, rounds: int) -> None:
+    addresses = ",".join(host.address for host in cluster.hosts.values())
+    password = cluster.secrets["vault_redis_password"]
+    url = f"rediss+sentinel://:{password}@{addresses}/fivebox/0?ssl_ca_certs={cluster.ca}"
+    # As app/extensions.py has it.
+    client = connect(url, socket_timeout=0.5, socket_connect_timeout=0.5)
+    for number in range(1, rounds + 1):
+        cluster.primary()
+        _await_answer(client, RECOVERY_SECONDS)
+        leader, _ = client.connection_pool.get_master_address()
+        host = next(host for host in cluster.hosts.values() if host.address == leader)
+        host.kill()
+        gap = _await_answer(client, 4 * SENTINEL_SECONDS)
+        host.boot()
+        figures.record(f"leader of Redis killed, round {number}", gap, "s", SENTINEL_SECONDS)
+        if gap > SENTINEL_SECONDS:
+            sys.exit(f"Redis took {gap:.1f} s to answer again")
+
+
+def _await_answer(client: Redis, limit: float) -> float:
+    begun = time.monotonic()
+    while True:
+        try:
+            client.set("lab", "text")
+        except RedisError as error:
+            if time.monotonic() - begun > limit:
+                sys.exit(f"Redis does not answer: {error}")
+            time.sleep(0.1)
+        else:
+            return time.monotonic() - begun
+
+
+def _switch_over(cluster: Cluster, primary: hosts.Host, writer: Writer) -> None:
+    primary.ssh("fivebox-cluster switchover")
+    writer.await_writes(time.monotonic(), FAILOVER_SECONDS)
+
+
+def _kill_process(cluster: Cluster, primary: hosts.Host, writer: Writer) -> None:
+    primary.ssh("kill -KILL $(head -1 /var/lib/postgresql/*/main/postmaster.pid)")
+    writer.await_writes(time.monotonic() + 1, 2 * FAILOVER_SECONDS)
+
+
+def _kill_host(cluster: Cluster, primary: hosts.Host, writer: Writer) -> None:
+    primary.kill()
+    writer.await_writes(time.monotonic(), 2 * FAILOVER_SECONDS)
+    primary.boot()
+
+
+def _cut_network(cluster: Cluster, primary: hosts.Host, writer: Writer) -> None:
+    # Goes on trying to write on the host itself, over the socket.
+    log = primary.root / "var/tmp/isolated"
+    log.unlink(missing_ok=True)
+    insert = f"INSERT INTO {TABLE} VALUES ('isolated-' || gen_random_uuid()) RETURNING name"  # noqa: S608
+    loop = (
+        "while :; do date +%s.%N; "
+        f'timeout 5 psql -XqAtd fivebox -c \\"{insert}\\" 2>/dev/null; sleep 0.2; done'
+    )
+    primary.ssh(
+        "systemctl stop isolated 2>/dev/null; systemd-run --quiet --collect --unit=isolated "
+        "--property=User=postgres --property=StandardOutput=append:/var/tmp/isolated "
+        f'sh -c "{loop}"'
+    )
+    while "isolated-" not in (log.read_text() if log.exists() else ""):
+        time.sleep(0.1)
+    with _cut(primary):
+        writer.await_writes(time.monotonic() + 1, 2 * FAILOVER_SECONDS)
+        taken_over = time.time()
+        # Long enough for a host that does not know to acknowledge something.
+        time.sleep(10)
+        lines = log.read_text().splitlines()
+    primary.ssh("systemctl stop isolated")
+    at = 0.0
+    for line in lines:
+        if line.startswith("isolated-"):
+            writer.acknowledged.append((0.0, line))
+            if at > taken_over:
+                sys.exit("The isolated primary acknowledged a write after another took over")
+        else:
+            at = float(line)
+
+
+@contextmanager
+def _cut(host: hosts.Host) -> Iterator[None]:
+    """Let nothing through to a host or from it."""
+    hooks = " ".join(
+        f"chain {hook} {{ type filter hook {hook} priority 0; "
+        f'iifname "{host.interface}" drop; oifname "{host.interface}" drop; }};'
+        for hook in ("forward", "input", "output")
+    )
+    run("nft", f"table bridge {CUT} {{ {hooks} }}")
+    try:
+        yield
+    finally:
+        _heal()
+
+
+def _heal() -> None:
+    run("nft", "delete", "table", "bridge", CUT, check=False)
+
+
+if __name__ == "__main__":
+    main()

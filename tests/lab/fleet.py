@@ -1,0 +1,108 @@
+"""`make lab-fleet`: two edges, three API hosts, a database and a cache, deployed and tested."""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import yaml
+
+from tests.lab import base, figures, hosts
+from tests.lab.acme import Authority
+from tests.lab.bucket import Bucket
+from tests.lab.drill import no_op, play
+from tests.lab.playbooks import ROOT, Operator
+from tests.lab.state import FOLDER, require_machine
+
+GROUPS = {
+    "edge": ["edge1", "edge2"],
+    "api": ["api1", "api2", "api3"],
+    "database": ["database1"],
+    "cache": ["cache1"],
+}
+NAMES = [name for group in GROUPS.values() for name in group]
+MEMORY_MB = 1024
+# Of two processors.
+NO_OP_SECONDS = 90
+INVENTORY = FOLDER / "fleet"
+
+
+def main() -> None:
+    """Run the drill; the hosts are removed at its end unless told otherwise."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--suite", choices=base.SUITES, default="bookworm")
+    parser.add_argument("--rounds", type=int, default=1, help="deploys and rollbacks")
+    parser.add_argument("--keep", action="store_true", help="leave the hosts running afterwards")
+    parser.add_argument("--record", action="store_true", help="write docs/measurements/")
+    arguments = parser.parse_args()
+    require_machine()
+    figures.begin()
+    subprocess.run([sys.executable, "scripts/make_release.py"], cwd=ROOT, check=True)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
+    _remove()
+    authority = Authority()
+    bucket = Bucket()
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            made = pool.map(lambda name: hosts.up(name, arguments.suite, MEMORY_MB), NAMES)
+            fleet = dict(zip(NAMES, made, strict=True))
+        bucket.start()
+        status = _drill(fleet, authority, bucket, arguments.rounds)
+    finally:
+        bucket.stop()
+        authority.stop()
+        if not arguments.keep:
+            _remove()
+            if not hosts.all_hosts():
+                hosts.network.remove()
+    if arguments.record and not status:
+        page = ROOT / "docs/measurements/fleet.md"
+        title = f"A fleet of {len(NAMES)} hosts with 1 GiB, Debian {arguments.suite}"
+        figures.write(page, title, "make lab-fleet RECORD=1")
+    sys.exit(status)
+
+
+def _remove() -> None:
+    for host in hosts.all_hosts():
+        if host.name in NAMES:
+            host.remove()
+
+
+def _drill(fleet: dict[str, hosts.Host], authority: Authority, bucket: Bucket, rounds: int) -> int:
+    # The name leads to the edge that only forwards the challenge.
+    front = fleet["edge2"]
+    authority.start(front.address)
+    _write_inventory(fleet)
+    others = [host for host in fleet.values() if host is not front]
+    settings = {"fivebox_api_settings": bucket.settings}
+    operator = Operator(front, authority, others, INVENTORY, settings)
+    play(operator, "bootstrap", "bootstrap")
+    play(operator, "site.yml", "site")
+    no_op(operator, NO_OP_SECONDS)
+    environment = {
+        **os.environ,
+        "LAB_HOST": front.name,
+        "LAB_ROOT": str(authority.root()),
+        "LAB_VARIABLES": str(operator.variables),
+        "LAB_RELEASES": str(rounds),
+    }
+    tests = [f"tests/lab/test_{name}.py" for name in ("story", "fleet_releases", "fleet")]
+    command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", *tests]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def _write_inventory(fleet: dict[str, hosts.Host]) -> None:
+    shutil.rmtree(INVENTORY, ignore_errors=True)
+    shutil.copytree(ROOT / "inventories/lab/group_vars", INVENTORY / "group_vars")
+    content = {
+        "hosts": {name: {"ansible_host": host.address} for name, host in fleet.items()},
+        "children": {group: {"hosts": dict.fromkeys(names)} for group, names in GROUPS.items()},
+    }
+    (INVENTORY / "hosts.yml").write_text(yaml.safe_dump({"all": content}))
+
+
+if __name__ == "__main__":
+    main()

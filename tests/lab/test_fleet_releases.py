@@ -1,0 +1,116 @@
+"""Releases across a fleet: none loses a request, and no host is left on another release."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lab import releases
+from tests.lab.conftest import Api
+from tests.lab.figures import record
+from tests.lab.fleet import GROUPS, NAMES
+from tests.lab.hosts import Host
+from tests.lab.load import load
+from tests.lab.playbooks import Operator
+
+# `make lab-fleet ROUNDS=5` asks for more; only there is the machine quiet enough for times.
+ROUNDS = int(os.environ.get("LAB_RELEASES", "1"))
+LONG = ROUNDS > 1
+RATE = 100 if LONG else 20
+STREAMS = 200 if LONG else 20
+DEPLOY_SECONDS = 120
+MARK = "/etc/fivebox/lab-broken"
+# Starts where there is no mark.
+BROKEN = f"\nimport os\n\nif os.path.exists({MARK!r}):\n    raise RuntimeError\n"
+
+
+@pytest.fixture(scope="module")
+def operator(host: Host) -> Operator:
+    return Operator.find(host)
+
+
+@pytest.fixture(scope="module")
+def api_hosts() -> list[Host]:
+    return [Host.find(name) for name in GROUPS["api"]]
+
+
+def _releases(api_hosts: list[Host]) -> set[str]:
+    command = "/usr/local/sbin/fivebox slot show"
+    return {json.loads(host.ssh(command).stdout)["release"] for host in api_hosts}
+
+
+def test_deploys_and_rollbacks_lose_no_request(
+    api_hosts: list[Host], api: Api, operator: Operator, tmp_path: Path
+) -> None:
+    (before,) = _releases(api_hosts)
+    took = []
+    with load(api, tmp_path, RATE, STREAMS) as result:
+        for number in range(ROUNDS):
+            version = f"0.1.0+fleet{number}"
+            archive = releases.build(version)
+            begun = time.monotonic()
+            played = operator.play("deploy", "-e", f"fivebox_release={archive}")
+            took.append(time.monotonic() - begun)
+            assert not played.failed, played.output
+            assert not played.told
+            assert _releases(api_hosts) == {version}
+            played = operator.play("rollback")
+            assert not played.failed, played.output
+            assert _releases(api_hosts) == {before}
+    assert result.failed == 0, result.figures
+    assert result.figures["writes"] > 0
+    record(f"fleet: {ROUNDS} deploys and rollbacks, requests", len(result.samples), "")
+    record("fleet: of them failed, lost or doubled", result.failed, "", 0)
+    record("fleet: deploy, the slowest", max(took), "s", DEPLOY_SECONDS if LONG else None)
+    assert max(took) <= DEPLOY_SECONDS or not LONG
+
+
+def test_a_release_that_fails_on_one_host_is_on_none(
+    api_hosts: list[Host], api: Api, operator: Operator, tmp_path: Path
+) -> None:
+    (before,) = _releases(api_hosts)
+    middle = api_hosts[1]
+    middle.ssh(f"touch {MARK}")
+    archive = releases.build("0.1.0+middle", entry=BROKEN)
+    try:
+        with load(api, tmp_path, RATE) as result:
+            played = operator.play("deploy", "-e", f"fivebox_release={archive}")
+    finally:
+        middle.ssh(f"rm {MARK}")
+    assert played.failed
+    text = " ".join(played.output.split())
+    assert f"{middle.name}: Start the release in the idle slot" in text, played.output
+    assert f"the hosts serve {before}" in text
+    assert _releases(api_hosts) == {before}
+    assert result.failed == 0, result.figures
+    assert api_hosts[0].ssh("/usr/local/sbin/fivebox lock show").stdout == "free\n"
+
+
+def test_a_host_is_removed_and_comes_back(
+    api_hosts: list[Host], api: Api, operator: Operator, tmp_path: Path
+) -> None:
+    last = api_hosts[-1]
+    with load(api, tmp_path, RATE) as result:
+        played = operator.play("remove_host", "-e", f"host={last.name}")
+        assert not played.failed, played.output
+        state = last.ssh("systemctl is-active nginx 'fivebox-api@*'", check=False).stdout
+        assert "\nactive" not in f"\n{state}"
+        played = operator.play("site", "--limit", last.name)
+        assert not played.failed, played.output
+    assert result.failed == 0, result.figures
+    assert last.ssh("curl --silent --fail http://$(hostname -I | tr -d ' '):9180/health").stdout
+
+
+def test_the_status_has_a_row_for_each_host(operator: Operator) -> None:
+    played = operator.play("status")
+    assert not played.failed, played.output
+    first = [line.split()[0] for line in played.output.splitlines() if line.split()]
+    assert {name for name in NAMES if name in first} == set(NAMES), played.output
+
+
+def test_the_fleet_is_verified(operator: Operator) -> None:
+    played = operator.play("verify")
+    assert not played.failed, played.output
+    assert "is as it should be" in played.output
