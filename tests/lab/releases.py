@@ -27,6 +27,17 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("SELECT 1")
 '''
+# Appended to the entry: its database is never there.
+DOWN = """
+from app.operations.health import add_check
+
+
+def of_the_lab():
+    raise OSError("not there")
+
+
+add_check(app, "database", of_the_lab)
+"""
 # Appended to the entry; the probes of a cutover do not ask for habits.
 BEFORE_HABITS = """
 
