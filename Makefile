@@ -75,8 +75,8 @@ logs: $(VENV)/.dev ## Show log lines of all hosts (ENV=mine; REQUEST=<id>, ONLY=
 	@$(BIN)/python scripts/logs.py $(ENV) --request "$(REQUEST)" --only "$(ONLY)" --since "$(SINCE)" \
 	  $(if $(JSON),--json) $(ARGS)
 
-lab: $(VENV)/.dev ## Boot a small VPS here, deploy to it, and test it (root; SUITE=bookworm)
-	$(BIN)/python -m tests.lab.drill --suite $(SUITE) $(if $(RECORD),--record)
+lab: $(VENV)/.dev ## Boot a small VPS here, deploy to it, and test it (root; SUITE=bookworm, BRIEF=1)
+	$(BIN)/python -m tests.lab.drill --suite $(SUITE) $(if $(BRIEF),--brief) $(if $(RECORD),--record)
 
 lab-releases: $(VENV)/.dev ## Deploy and roll back ten times under load (root; SUITE=bookworm)
 	$(BIN)/python -m tests.lab.drill --suite $(SUITE) --releases 10 $(if $(RECORD),--record)

@@ -25,6 +25,8 @@ MEMORY_MB = 1024
 CPUS = 1.0
 BARE_SECONDS = 240
 NO_OP_SECONDS = 40
+# Long tests of what is the same on every Debian.
+ONCE = ("alerts", "cloud_init", "newcomer", "releases", "rotation")
 
 
 def main() -> None:
@@ -33,6 +35,7 @@ def main() -> None:
     parser.add_argument("--suite", choices=base.SUITES, default="bookworm")
     parser.add_argument("--keep", action="store_true", help="leave the host running afterwards")
     parser.add_argument("--record", action="store_true", help="write docs/measurements/")
+    parser.add_argument("--brief", action="store_true", help="leave out what one Debian shows")
     parser.add_argument("--releases", type=int, help="only so many deploys and rollbacks")
     parser.add_argument("--alerts", action="store_true", help="provoke all alerts, test no more")
     arguments = parser.parse_args()
@@ -149,7 +152,10 @@ def _tests(
         "LAB_ROOT": str(authority.root()),
         "LAB_VARIABLES": str(operator.variables),
     }
-    tests = ["tests/lab", "--ignore-glob=tests/lab/test_fleet*.py"]
+    # The sizes first: other tests restart what is measured.
+    left_out = ("fleet*", *(ONCE if arguments.brief else ()))
+    ignored = [f"--ignore-glob=tests/lab/test_{name}.py" for name in left_out]
+    tests = ["tests/lab/test_size.py", "tests/lab", *ignored]
     if arguments.releases:
         environment["LAB_RELEASES"] = str(arguments.releases)
         tests = ["tests/lab/test_releases.py"]

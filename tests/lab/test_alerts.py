@@ -222,11 +222,12 @@ def test_a_message_says_what_to_do() -> None:
 
 
 def test_the_dead_man_s_switch_is_asked() -> None:
-    beats = [post for post in received()["posted"] if post["path"] == HEARTBEAT]
-    assert beats
-    assert {alert["labels"]["alertname"] for beat in beats for alert in beat["body"]["alerts"]} == {
-        "Watchdog"
-    }
+    def names() -> set[str]:
+        beats = [post["body"] for post in received()["posted"] if post["path"] == HEARTBEAT]
+        return {alert["labels"]["alertname"] for beat in beats for alert in beat["alerts"]}
+
+    _until(lambda: bool(names()), "the dead man's switch is asked")
+    assert names() == {"Watchdog"}
 
 
 def test_an_operator_s_test_alert_arrives(host: Host) -> None:
