@@ -33,6 +33,7 @@ class Storage:
 
     def start(self) -> None:
         """Start with an empty bucket."""
+        network.ensure()
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.ca.exists():
             self._make_certificate()
@@ -43,15 +44,7 @@ class Storage:
             tls = ["--certfile", "server.pem", "--keyfile", "server.key"]
             where = ["--bind", f"{network.GATEWAY}:{self.port}", "--keep-alive", "75"]
             self._process = subprocess.Popen(
-                [
-                    *program,
-                    *tls,
-                    *where,
-                    "--threads",
-                    "8",
-                    "--no-control-socket",
-                    "tests.lab.storage_app",
-                ],
+                [*program, *tls, *where, "tests.lab.storage_app"],
                 stdout=log,
                 stderr=log,
                 # Not the project's folder, where gunicorn would find the API's settings.
