@@ -19,8 +19,7 @@ def main(named: str = "") -> int:
     """Run them.
 
     Args:
-        named: the release before, as git names it; "" for the last tag, or the commit before the
-            last migration where there is none.
+        named: the release before, as git names it; "" for the last tag.
     """
     previous = named or _previous()
     if not previous:
@@ -41,13 +40,8 @@ def main(named: str = "") -> int:
 
 
 def _previous() -> str:
-    tag = _git("describe", "--tags", "--abbrev=0", "--match=v*", "HEAD^")
-    migrated = _git("log", "-1", "--format=%H", "--diff-filter=A", "--", f"{MIGRATIONS}/versions")
-    return tag or (_git("rev-parse", "--verify", "--quiet", f"{migrated}^") if migrated else "")
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = ["git", "describe", "--tags", "--abbrev=0", "--match=v*", "HEAD^"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout.strip() if not done.returncode else ""
 
 
