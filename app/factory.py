@@ -18,9 +18,10 @@ from app.mail import smtp
 from app.openapi import configure as configure_openapi
 from app.products import parts
 from app.serialization import OrjsonProvider
-from app.settings import ROOT, Settings, load_settings, version
+from app.settings import ROOT, Settings, load_settings
 from app.sync.collection import Collection
 from app.sync.routes import sync
+from app.version import version
 
 
 def create_app(settings: Settings | None = None) -> APIFlask:

@@ -10,7 +10,7 @@ from uuid import uuid4
 import orjson
 import structlog
 
-from app.settings import version
+from app.version import version
 
 REDACTED = "[redacted]"
 _SECRET_KEY = re.compile(r"passw|passphrase|secret|token|cookie|authorization|pepper|dsn", re.I)

@@ -2,7 +2,6 @@
 
 import re
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,7 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.products import all_products
-from app.redis_client import SENTINEL_SCHEMES, SentinelUrl
+from app.sentinel_url import SENTINEL_SCHEMES, SentinelUrl
 
 ROOT = Path(__file__).resolve().parent.parent
 MIN_SECRET_CHARACTERS = 32
@@ -410,9 +409,3 @@ def _describe(item: Any) -> str:
     if item["type"] == "too_short":
         message = f"needs {item['ctx']['min_length']} characters or more"
     return f"{PREFIX}{str(item['loc'][0]).upper()}: {message[0].lower()}{message[1:]}"
-
-
-@cache
-def version() -> str:
-    """The release's version, from the file VERSION at its root."""
-    return (ROOT / "VERSION").read_text(encoding="ascii").strip()

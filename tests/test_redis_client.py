@@ -3,7 +3,8 @@
 import pytest
 from redis.sentinel import SentinelConnectionPool
 
-from app.redis_client import SentinelUrl, connect
+from app.redis_client import connect
+from app.sentinel_url import SentinelUrl
 
 
 def test_a_sentinel_url_names_all_hosts() -> None:

@@ -19,7 +19,7 @@ from redis.lock import Lock
 
 from app.extensions import redis
 from app.operations.metrics import CACHE_REQUESTS
-from app.settings import version
+from app.version import version
 
 # Longer than a statement may take: a reader that died must not keep the others waiting each time.
 LOCK_SECONDS = 6.0

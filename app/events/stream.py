@@ -24,7 +24,8 @@ from app.events.subscriber import Subscriber
 from app.log_format import configure, request_id
 from app.problems import CONTENT_TYPE, problem_body
 from app.response_headers import EXPOSED, PREFLIGHT_SECONDS, SECURITY
-from app.settings import Settings, version
+from app.settings import Settings
+from app.version import version
 
 PATH = "/v1/events"
 # Milliseconds after which a client connects again: spread, so that not all come at once.

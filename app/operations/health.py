@@ -19,7 +19,7 @@ from app.current import this_app
 from app.extensions import db, limiter, redis
 from app.files.storage import current_storage
 from app.schemas import Output
-from app.settings import version
+from app.version import version
 
 TIMEOUT_SECONDS = 2.0
 REQUIRED = frozenset({"database"})

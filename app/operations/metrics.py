@@ -23,7 +23,7 @@ from sqlalchemy import Engine, event
 
 from app.extensions import db, limiter
 from app.operations.logs import route
-from app.settings import version
+from app.version import version
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

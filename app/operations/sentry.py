@@ -4,7 +4,8 @@ import re
 from typing import Any
 
 from app.log_format import REDACTED, hide_secrets
-from app.settings import Environment, Settings, version
+from app.settings import Environment, Settings
+from app.version import version
 
 TRACES_IN_PRODUCTION = 0.1
 KEPT_HEADERS = frozenset({"accept", "content-length", "content-type", "user-agent"})

@@ -28,7 +28,8 @@ from app.products.reviews.chat import (
     Question,
 )
 from app.products.reviews.metrics import PROVIDER_CALLS
-from app.settings import Settings, version
+from app.settings import Settings
+from app.version import version
 
 # Monitors ask often; the provider is asked at most this often, by each worker.
 HEALTH_AGE_SECONDS = 30.0
