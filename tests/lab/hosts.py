@@ -162,7 +162,10 @@ class Host:
             time.sleep(0.05)
         if os.path.ismount(self.root):
             sys.exit(f"{self.root} is still in use; end what uses it and run this again.")
-        shutil.rmtree(self.folder)
+        # What starts the host removes its own lock as it ends, which may be just now.
+        while self.folder.exists():
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(self.folder)
 
     def _mount(self) -> None:
         if os.path.ismount(self.root):
