@@ -85,11 +85,13 @@ def _drill(fleet: dict[str, hosts.Host], authority: Authority, bucket: Bucket, r
     environment = {
         **os.environ,
         "LAB_HOST": front.name,
+        "LAB_FLEET": " ".join(fleet),
         "LAB_ROOT": str(authority.root()),
         "LAB_VARIABLES": str(operator.variables),
         "LAB_RELEASES": str(rounds),
     }
-    tests = [f"tests/lab/test_{name}.py" for name in ("story", "fleet_releases", "fleet")]
+    names = ["story", "fleet_releases", "fleet", "fleet_certificate", "fleet_rotation"]
+    tests = [f"tests/lab/test_{name}.py" for name in names]
     command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", *tests]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
