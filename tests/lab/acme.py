@@ -13,6 +13,7 @@ from tests.lab.state import FOLDER, run
 PORT = 14000
 MANAGEMENT_PORT = 15000
 DNS_PORT = 8053
+DNS_MANAGEMENT_PORT = 8055
 NAME = "acme.fivebox.test"
 
 
@@ -44,7 +45,7 @@ class Authority:
         }
         (self.folder / "pebble.json").write_text(json.dumps({"pebble": pebble}))
         off = ["-http01", "", "-https01", "", "-tlsalpn01", ""]
-        management = ["-management", f"{network.GATEWAY}:8055"]
+        management = ["-management", f"{network.GATEWAY}:{DNS_MANAGEMENT_PORT}"]
         self._spawn(
             "pebble-challtestsrv",
             *(*off, *management, "-dns01", dns, "-defaultIPv4", edge, "-defaultIPv6", ""),
@@ -53,6 +54,17 @@ class Authority:
         self.root()
         if any(process.poll() is not None for process in self._processes):
             sys.exit(f"The authority does not start; see the logs in {self.folder}")
+
+    def lead(self, name: str, address: str) -> None:
+        """Let one name lead elsewhere.
+
+        Args:
+            name: of a host.
+            address: its own.
+        """
+        record = json.dumps({"host": f"{name}.", "addresses": [address]})
+        url = f"http://{network.GATEWAY}:{DNS_MANAGEMENT_PORT}/add-a"
+        run("curl", "--silent", "--fail", "--data", record, url)
 
     def stop(self) -> None:
         """Stop both servers."""

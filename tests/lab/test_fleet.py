@@ -15,11 +15,12 @@ import pytest
 from tests.lab import network
 from tests.lab.conftest import Answer, Api
 from tests.lab.figures import record
-from tests.lab.fleet import GROUPS
+from tests.lab.fleet import GROUPS, MONITOR
 from tests.lab.hosts import Host
 from tests.lab.waiting import until
 
 INTERNAL = 8443
+JOURNALS = 19532
 WRITERS = 2
 READERS = 2
 COLLECTION = "/v1/content/habit_templates"
@@ -36,9 +37,10 @@ def _open(address: str, ports: list[int]) -> set[int]:
 
 
 def test_only_edges_are_open_to_everybody(fleet: dict[str, Host]) -> None:
-    ports = [22, 80, 443, 5432, 6379, INTERNAL, 9100, 9180]
+    ports = [22, 80, 443, 5432, 6379, INTERNAL, 9090, 9093, 9100, 9180, JOURNALS]
     for name, host in fleet.items():
-        expected = {22, 80, 443} if name in GROUPS["edge"] else {22}
+        # The pages of operators and users are on the monitor host.
+        expected = {22, 80, 443} if name in (*GROUPS["edge"], MONITOR) else {22}
         assert _open(host.address, ports) == expected, name
 
 
