@@ -107,11 +107,16 @@ def verify(
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
-@pytest.mark.parametrize("way", [MAIL, WEBHOOK])
+@pytest.mark.parametrize(
+    ("inventory", "settings"),
+    [("single", MAIL), ("fleet", FLEET | WEBHOOK)],
+    ids=["mail", "webhook"],
+)
 def test_a_test_alert_is_sent_and_waited_for(
-    tmp_path: Path, alertmanager: Alertmanager, way: Settings
+    tmp_path: Path, alertmanager: Alertmanager, inventory: str, settings: Settings
 ) -> None:
-    code, output = verify(tmp_path, way | {"alertmanager_listen": alertmanager.address})
+    settings = settings | {"alertmanager_listen": alertmanager.address}
+    code, output = verify(tmp_path, settings, ROOT / "inventories" / inventory)
     assert code == 0, output
     assert "a test alert went out by email slack" in output
     (alert,) = alertmanager.raised
