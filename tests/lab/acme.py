@@ -15,6 +15,8 @@ MANAGEMENT_PORT = 15000
 DNS_PORT = 8053
 DNS_MANAGEMENT_PORT = 8055
 NAME = "acme.fivebox.test"
+# Both servers take a moment to start.
+RETRIED = ("--retry", "20", "--retry-all-errors", "--retry-delay", "1")
 
 
 class Authority:
@@ -64,7 +66,7 @@ class Authority:
         """
         record = json.dumps({"host": f"{name}.", "addresses": [address]})
         url = f"http://{network.GATEWAY}:{DNS_MANAGEMENT_PORT}/add-a"
-        run("curl", "--silent", "--fail", "--data", record, url)
+        run("curl", "--silent", "--fail", *RETRIED, "--data", record, url)
 
     def stop(self) -> None:
         """Stop both servers."""
@@ -77,16 +79,8 @@ class Authority:
         """The root that clients of issued certificates must trust; made anew at each start."""
         url = f"https://{network.GATEWAY}:{MANAGEMENT_PORT}/roots/0"
         target = self.folder / "issued-root.pem"
-        options = [
-            "--silent",
-            "--fail",
-            "--retry",
-            "20",
-            "--retry-all-errors",
-            "--retry-delay",
-            "1",
-        ]
-        target.write_text(run("curl", *options, "--cacert", str(self.ca), url))
+        trust = ["--cacert", str(self.ca)]
+        target.write_text(run("curl", "--silent", "--fail", *RETRIED, *trust, url))
         return target
 
     def _spawn(self, program: str, *arguments: str) -> None:
