@@ -154,6 +154,9 @@ def _is_address(text: Any) -> bool:
 def _alerts(variables: Values, environment: Values) -> Iterator[str]:
     if not isinstance(variables.get("fivebox_monitoring", True), bool):
         yield "fivebox_monitoring: must be true or false"
+    # Of the command line it is a text.
+    if str(variables.get("fivebox_verify_alert", True)).lower() not in ("true", "false"):
+        yield "fivebox_verify_alert: must be true or false"
     for address in _list(variables, "fivebox_alert_emails"):
         if not _is_address(address):
             yield f"fivebox_alert_emails: {address!r} is no e-mail address"

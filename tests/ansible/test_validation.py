@@ -153,6 +153,7 @@ def test_sound_settings_pass(tmp_path: Path) -> None:
         ({"fivebox_watch_seconds": "long"}, "fivebox_watch_seconds: must be a number above 0"),
         ({"fivebox_watch_p95_ms": 0}, "fivebox_watch_p95_ms: must be a number above 0"),
         ({"fivebox_monitoring": "maybe"}, "fivebox_monitoring: must be true or false"),
+        ({"fivebox_verify_alert": "maybe"}, "fivebox_verify_alert: must be true or false"),
         ({"fivebox_alert_emails": ["me"]}, "fivebox_alert_emails: 'me' is no e-mail address"),
         (
             {"fivebox_runbooks_url": "https://x.example/runbooks"},

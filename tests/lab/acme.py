@@ -13,7 +13,10 @@ from tests.lab.state import FOLDER, run
 PORT = 14000
 MANAGEMENT_PORT = 15000
 DNS_PORT = 8053
+DNS_MANAGEMENT_PORT = 8055
 NAME = "acme.fivebox.test"
+# Both servers take a moment to start.
+RETRIED = ("--retry", "20", "--retry-all-errors", "--retry-delay", "1")
 
 
 class Authority:
@@ -44,7 +47,7 @@ class Authority:
         }
         (self.folder / "pebble.json").write_text(json.dumps({"pebble": pebble}))
         off = ["-http01", "", "-https01", "", "-tlsalpn01", ""]
-        management = ["-management", f"{network.GATEWAY}:8055"]
+        management = ["-management", f"{network.GATEWAY}:{DNS_MANAGEMENT_PORT}"]
         self._spawn(
             "pebble-challtestsrv",
             *(*off, *management, "-dns01", dns, "-defaultIPv4", edge, "-defaultIPv6", ""),
@@ -53,6 +56,17 @@ class Authority:
         self.root()
         if any(process.poll() is not None for process in self._processes):
             sys.exit(f"The authority does not start; see the logs in {self.folder}")
+
+    def lead(self, name: str, address: str) -> None:
+        """Let one name lead elsewhere.
+
+        Args:
+            name: of a host.
+            address: its own.
+        """
+        record = json.dumps({"host": f"{name}.", "addresses": [address]})
+        url = f"http://{network.GATEWAY}:{DNS_MANAGEMENT_PORT}/add-a"
+        run("curl", "--silent", "--fail", *RETRIED, "--data", record, url)
 
     def stop(self) -> None:
         """Stop both servers."""
@@ -65,16 +79,8 @@ class Authority:
         """The root that clients of issued certificates must trust; made anew at each start."""
         url = f"https://{network.GATEWAY}:{MANAGEMENT_PORT}/roots/0"
         target = self.folder / "issued-root.pem"
-        options = [
-            "--silent",
-            "--fail",
-            "--retry",
-            "20",
-            "--retry-all-errors",
-            "--retry-delay",
-            "1",
-        ]
-        target.write_text(run("curl", *options, "--cacert", str(self.ca), url))
+        trust = ["--cacert", str(self.ca)]
+        target.write_text(run("curl", "--silent", "--fail", *RETRIED, *trust, url))
         return target
 
     def _spawn(self, program: str, *arguments: str) -> None:

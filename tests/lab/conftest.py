@@ -93,6 +93,18 @@ def api(host: Host) -> Api:
 
 
 @pytest.fixture(scope="session")
+def fleet() -> dict[str, Host]:
+    """The hosts of `make lab-fleet` by their names."""
+    return {name: Host.find(name) for name in os.environ["LAB_FLEET"].split()}
+
+
+@pytest.fixture(scope="session")
+def edges(fleet: dict[str, Host], api: Api) -> list[Api]:
+    """The API through each edge by itself."""
+    return [Api(host.address, api.root) for name, host in fleet.items() if name.startswith("edge")]
+
+
+@pytest.fixture(scope="session")
 def secrets() -> dict[str, str]:
     """The secrets of the lab's vault by name."""
     import yaml

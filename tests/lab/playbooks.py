@@ -79,7 +79,11 @@ class Operator:
             "ansible_ssh_common_args": " ".join(SSH_OPTIONS),
             "letsencrypt_directory": authority.directory,
             "letsencrypt_ca_bundle": bundle,
-            "letsencrypt_check_address": host.address,
+            # The name of a monitor host leads to that.
+            "letsencrypt_check_address": (
+                "{{ hostvars[inventory_hostname].ansible_host if group_names == ['monitor'] "
+                f"else '{host.address}' }}}}"
+            ),
             "fivebox_verify_address": host.address,
             "fivebox_verify_ca": str(authority.folder / "issued-root.pem"),
             "exporters_probe_ca_file": ISSUED,

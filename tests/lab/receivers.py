@@ -101,3 +101,30 @@ def received() -> dict[str, list[dict[str, Any]]]:
     with urllib.request.urlopen(URL + "/received", timeout=10) as answer:
         found: dict[str, list[dict[str, Any]]] = json.load(answer)
         return found
+
+
+def counts() -> dict[str, int]:
+    """How many messages of each kind arrived so far."""
+    return {kind: len(messages) for kind, messages in received().items()}
+
+
+def arrived(begun: dict[str, int], word: str, alert: str) -> bool:
+    """Whether both mail and webhook have told of an alert since then.
+
+    Args:
+        begun: the counts of that moment.
+        word: that the message begins with: the severity, or RESOLVED.
+        alert: its name.
+    """
+    everything = received()
+    wanted = f"[{word}] {alert}"
+    subjects = [
+        mail["subject"] for mail in everything["mails"][begun["mails"] :] if mail["to"] == ADDRESS
+    ]
+    titles = [
+        attachment["title"]
+        for post in everything["posted"][begun["posted"] :]
+        if post["path"] == HOOK
+        for attachment in post["body"]["attachments"]
+    ]
+    return all(any(wanted in text for text in texts) for texts in (subjects, titles))

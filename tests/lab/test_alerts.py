@@ -19,7 +19,7 @@ from tests.lab.conftest import Api
 from tests.lab.figures import record
 from tests.lab.hosts import Host
 from tests.lab.playbooks import DOMAIN, ROOT
-from tests.lab.receivers import ADDRESS, HEARTBEAT, HOOK, received
+from tests.lab.receivers import HEARTBEAT, arrived, counts, received
 
 SECONDS = 90
 ALL = bool(os.environ.get("LAB_ALL_ALERTS"))
@@ -135,26 +135,6 @@ def run(host: Host, secrets: dict[str, str]) -> Callable[[str], None]:
     return run
 
 
-def _arrived(begun: dict[str, int], word: str, alert: str) -> bool:
-    """Whether both mail and webhook have told of an alert since then."""
-    everything = received()
-    wanted = f"[{word}] {alert}"
-    subjects = [
-        mail["subject"] for mail in everything["mails"][begun["mails"] :] if mail["to"] == ADDRESS
-    ]
-    titles = [
-        attachment["title"]
-        for post in everything["posted"][begun["posted"] :]
-        if post["path"] == HOOK
-        for attachment in post["body"]["attachments"]
-    ]
-    return all(any(wanted in text for text in texts) for texts in (subjects, titles))
-
-
-def _counts() -> dict[str, int]:
-    return {kind: len(messages) for kind, messages in received().items()}
-
-
 def _until(condition: Callable[[], bool], about: str) -> float:
     begun = time.monotonic()
     while not condition():
@@ -171,20 +151,20 @@ def _severity(host: Host, alert: str) -> str:
 
 
 def _tell(host: Host, run: Callable[[str], None], faults: Sequence[Fault]) -> None:
-    begun = _counts()
+    begun = counts()
     try:
         for fault in faults:
             run(fault.make)
         for fault in faults:
             word = _severity(host, fault.alert)
-            took = _until(partial(_arrived, begun, word, fault.alert), f"{fault.alert} arrives")
+            took = _until(partial(arrived, begun, word, fault.alert), f"{fault.alert} arrives")
             record(f"{fault.alert} arrived by mail and webhook", took, "s", SECONDS)
     finally:
-        begun = _counts()
+        begun = counts()
         for fault in faults:
             run(fault.mend)
     for fault in faults:
-        _until(partial(_arrived, begun, "RESOLVED", fault.alert), f"{fault.alert} is over")
+        _until(partial(arrived, begun, "RESOLVED", fault.alert), f"{fault.alert} is over")
 
 
 def test_faults_of_several_kinds_are_told_of(host: Host, run: Callable[[str], None]) -> None:
@@ -197,12 +177,12 @@ def test_a_fault_is_told_of(host: Host, run: Callable[[str], None], fault: Fault
 
 
 def test_what_follows_from_an_outage_is_not_told_of(host: Host, run: Callable[[str], None]) -> None:
-    begun = _counts()
+    begun = counts()
     run("systemctl stop nginx")
     try:
         _until(lambda: _firing(host) >= {"NginxDown", "PublicNameUnreachable"}, "both fire")
-        _until(lambda: _arrived(begun, "CRITICAL", "NginxDown"), "the cause arrives")
-        assert not _arrived(begun, "CRITICAL", "PublicNameUnreachable")
+        _until(lambda: arrived(begun, "CRITICAL", "NginxDown"), "the cause arrives")
+        assert not arrived(begun, "CRITICAL", "PublicNameUnreachable")
     finally:
         run("systemctl start nginx")
     _until(lambda: not _firing(host) & {"NginxDown", "PublicNameUnreachable"}, "both are over")
@@ -231,11 +211,11 @@ def test_the_dead_man_s_switch_is_asked() -> None:
 
 
 def test_an_operator_s_test_alert_arrives(host: Host) -> None:
-    begun = _counts()
+    begun = counts()
     script = (ROOT / "playbooks/files/test_alert.sh").read_text()
     told = host.ssh(f"sh -s 127.0.0.1:9093 docs/runbooks/ <<'SCRIPT'\n{script}\nSCRIPT").stdout
     assert told == "a test alert went out by email slack\n"
-    assert _arrived(begun, "TEST", "TestAlert")
+    assert arrived(begun, "TEST", "TestAlert")
 
 
 @pytest.mark.skipif(not ALL, reason="make lab-alerts")
@@ -249,11 +229,11 @@ def test_slow_and_failing_requests_are_told_of(host: Host, api: Api, token: str)
             if make:
                 host.ssh(f"systemd-run --quiet --collect {PSQL} {shlex.quote(make)}")
             list(pool.map(lambda _: api.ask("GET", "/v1/habits", None, token), range(12)))
-            return _arrived(begun, word, alert)
+            return arrived(begun, word, alert)
 
-        begun = _counts()
+        begun = counts()
         _until(partial(arrived_under_load, "WARNING", "ApiSlow", lock), "ApiSlow arrives")
-        begun = _counts()
+        begun = counts()
         host.ssh(f"{PSQL} {shlex.quote(revoke)}")
         try:
             _until(partial(arrived_under_load, "CRITICAL", "ApiErrorsCritical"), "errors arrive")

@@ -1,9 +1,8 @@
-"""What a fleet adds to one host: two hops, one certificate, closed doors, and hosts that die."""
+"""What a fleet adds to one host: two hops, closed doors, and hosts that die."""
 
 import itertools
 import json
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -14,27 +13,17 @@ from functools import partial
 import pytest
 
 from tests.lab import network
-from tests.lab.conftest import DOMAIN, Answer, Api
+from tests.lab.conftest import Answer, Api
 from tests.lab.figures import record
-from tests.lab.fleet import GROUPS, NAMES
+from tests.lab.fleet import GROUPS, MONITOR
 from tests.lab.hosts import Host
 from tests.lab.waiting import until
 
 INTERNAL = 8443
+JOURNALS = 19532
 WRITERS = 2
 READERS = 2
 COLLECTION = "/v1/content/habit_templates"
-
-
-@pytest.fixture(scope="module")
-def fleet() -> dict[str, Host]:
-    return {name: Host.find(name) for name in NAMES}
-
-
-@pytest.fixture(scope="module")
-def edges(fleet: dict[str, Host], api: Api) -> list[Api]:
-    """The API through each edge by itself."""
-    return [Api(fleet[name].address, api.root) for name in GROUPS["edge"]]
 
 
 def _open(address: str, ports: list[int]) -> set[int]:
@@ -48,9 +37,10 @@ def _open(address: str, ports: list[int]) -> set[int]:
 
 
 def test_only_edges_are_open_to_everybody(fleet: dict[str, Host]) -> None:
-    ports = [22, 80, 443, 5432, 6379, INTERNAL, 9100, 9180]
+    ports = [22, 80, 443, 5432, 6379, INTERNAL, 9090, 9093, 9100, 9180, JOURNALS]
     for name, host in fleet.items():
-        expected = {22, 80, 443} if name in GROUPS["edge"] else {22}
+        # The pages of operators and users are on the monitor host.
+        expected = {22, 80, 443} if name in (*GROUPS["edge"], MONITOR) else {22}
         assert _open(host.address, ports) == expected, name
 
 
@@ -76,15 +66,6 @@ def test_the_api_answers_hosts_with_a_certificate_only(fleet: dict[str, Host]) -
     assert fleet["edge1"].ssh(f"{ask} {url}").stdout == "400"
 
 
-def test_the_key_of_the_public_name_is_for_edges_only(fleet: dict[str, Host]) -> None:
-    ask = "cd /etc/fivebox-tls; curl --silent --output /dev/null --write-out '%{http_code}' "
-    url = f"https://{fleet['edge1'].address}:{INTERNAL}/certificate"
-    options = f"--cacert ca.pem --cert cert.pem --key key.pem {url}"
-    assert fleet["edge2"].ssh(f"{ask} {options}").stdout == "200"
-    # An API host may purge there, and no more.
-    assert fleet["api1"].ssh(f"{ask} {options}").stdout == "404"
-
-
 def test_every_connection_to_the_database_is_encrypted(fleet: dict[str, Host], api: Api) -> None:
     assert api.ask("GET", COLLECTION).status == 200
     query = (
@@ -95,28 +76,6 @@ def test_every_connection_to_the_database_is_encrypted(fleet: dict[str, Host], a
     count, encrypted = shown.strip().split("|")
     assert int(count) > 0
     assert encrypted == "t"
-
-
-def _served(address: str, root: str) -> bytes:
-    context = ssl.create_default_context(cafile=root)
-    with (
-        socket.create_connection((address, 443), timeout=5) as plain,
-        context.wrap_socket(plain, server_hostname=DOMAIN) as wrapped,
-    ):
-        return wrapped.getpeercert(binary_form=True) or b""
-
-
-def test_all_edges_have_one_certificate_also_after_a_renewal(
-    fleet: dict[str, Host], edges: list[Api]
-) -> None:
-    first, *others = [_served(edge.address, edge.root) for edge in edges]
-    assert others == [first]
-    bundle = "REQUESTS_CA_BUNDLE=/etc/ssl/certs/lab-ca.pem"
-    fleet["edge1"].ssh(f"{bundle} certbot renew --force-renewal --no-random-sleep-on-renew")
-    fleet["edge2"].ssh("systemctl start fivebox-certificate.service")
-    until(lambda: _served(edges[0].address, edges[0].root) != first, 10)
-    renewed = _served(edges[0].address, edges[0].root)
-    until(lambda: _served(edges[1].address, edges[1].root) == renewed, 10)
 
 
 def test_the_client_s_address_comes_through_and_a_forged_one_does_not(

@@ -10,7 +10,7 @@ import pytest
 from tests.lab import releases
 from tests.lab.conftest import Api
 from tests.lab.figures import record
-from tests.lab.fleet import GROUPS, NAMES
+from tests.lab.fleet import GROUPS, MONITOR
 from tests.lab.hosts import Host
 from tests.lab.load import load
 from tests.lab.playbooks import Operator
@@ -103,14 +103,20 @@ def test_a_host_is_removed_and_comes_back(
     assert last.ssh("curl --silent --fail http://$(hostname -I | tr -d ' '):9180/health").stdout
 
 
-def test_the_status_has_a_row_for_each_host(operator: Operator) -> None:
+def test_the_status_has_a_row_for_each_host(fleet: dict[str, Host], operator: Operator) -> None:
     played = operator.play("status")
     assert not played.failed, played.output
     first = [line.split()[0] for line in played.output.splitlines() if line.split()]
-    assert {name for name in NAMES if name in first} == set(NAMES), played.output
+    assert {name for name in fleet if name in first} == set(fleet), played.output
 
 
-def test_the_fleet_is_verified(operator: Operator) -> None:
+def test_the_fleet_is_verified(fleet: dict[str, Host], operator: Operator) -> None:
     played = operator.play("verify")
     assert not played.failed, played.output
     assert "is as it should be" in played.output
+    told = (
+        "a test alert went out by email slack"
+        if MONITOR in fleet
+        else "no test alert: the inventory has no host in the group monitor"
+    )
+    assert told in " ".join(played.output.split())

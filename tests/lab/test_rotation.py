@@ -2,35 +2,18 @@
 
 from pathlib import Path
 
-import pytest
-import yaml
-
-from scripts.make_secrets import fresh_secret
-from scripts.rotate_secrets import KINDS
 from tests.lab.conftest import Api
 from tests.lab.hosts import Host
 from tests.lab.load import load
-from tests.lab.playbooks import Operator
+from tests.lab.rotation import rotated
 
 RATE = 10
 
 
-@pytest.fixture
-def operator(host: Host) -> Operator:
-    """The operator, whose vault has fresh secrets beside those before."""
-    path = host.folder / "variables.yml"
-    values = yaml.safe_load(path.read_text())
-    names = [name for kind in KINDS.values() for name in kind]
-    values["vault_before"] = {name: values[f"vault_{name}"] for name in names}
-    values |= {f"vault_{name}": fresh_secret() for name in names}
-    path.write_text(yaml.safe_dump(values))
-    return Operator.find(host)
-
-
 def test_secrets_change_and_no_request_is_lost(
-    host: Host, api: Api, operator: Operator, token: str, tmp_path: Path
+    host: Host, api: Api, token: str, tmp_path: Path
 ) -> None:
-    before = yaml.safe_load(operator.variables.read_text())["vault_before"]
+    operator, before = rotated(host)
     with load(api, tmp_path, RATE) as result:
         played = operator.play("rotate_secrets")
     assert not played.failed, played.output

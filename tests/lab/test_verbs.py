@@ -7,6 +7,7 @@ import pytest
 from tests.lab.conftest import Api
 from tests.lab.hosts import Host
 from tests.lab.playbooks import Operator
+from tests.lab.receivers import arrived, counts
 
 # The third words of the table's lines.
 SLOT_COLUMN = (["slot"], ["blue"], ["green"])
@@ -28,10 +29,14 @@ def test_the_status_is_a_table(host: Host, operator: Operator) -> None:
     assert row[:4] == [host.name, serving["release"], serving["slot"], "healthy"]
 
 
-def test_a_sound_api_is_verified(operator: Operator) -> None:
+def test_a_sound_api_is_verified_and_a_test_alert_arrives(operator: Operator) -> None:
+    begun = counts()
     played = operator.play("verify")
     assert not played.failed, played.output
+    assert not played.told
     assert "is as it should be" in played.output
+    assert "a test alert went out by email slack" in played.output
+    assert arrived(begun, "TEST", "TestAlert")
 
 
 def test_what_is_wrong_is_told(host: Host, operator: Operator) -> None:

@@ -154,6 +154,10 @@ def test_a_deploy_by_the_workflow(
     calls = runner.calls.read_text()
     assert f"-i inventories/staging playbooks/deploy.yml -e fivebox_release={runner.work}" in calls
     assert f"/dist/{ARCHIVE}" in calls
+    # Nobody is sent a test alert with each release.
+    assert calls.count("playbooks/verify.yml -e fivebox_verify_alert=false") == played.count(
+        "verify"
+    )
     status = "failure" if failing else "success"
     expected = f"{ARCHIVE} on staging: {status}, see https://example.com/run/1"
     assert told == [{"text": expected}]

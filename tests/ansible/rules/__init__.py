@@ -1,0 +1,1 @@
+"""Tests of the alerts that are too long to be written by hand."""
