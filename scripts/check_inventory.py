@@ -108,14 +108,14 @@ def _settings(variables: Values) -> Iterator[str]:
         yield "fivebox_domain: set it to the public name of the API, such as api.example.com"
     elif not _is_name(domain):
         yield f"fivebox_domain: {domain} is no name such as api.example.com (lower case, no https://)"
-    elif variables.get("fivebox_check_dns") and not _has_address(domain):
+    elif variables.get("fivebox_check_dns", True) and not _has_address(domain):
         yield f"fivebox_domain: {domain} has no address yet; add a DNS record for the host"
     monitor = str(variables.get("fivebox_monitor_domain") or domain)
     if monitor != domain and not _is_name(monitor):
         yield f"fivebox_monitor_domain: {monitor} is no name such as monitor.example.com"
     if not _is_address(variables.get("fivebox_email")):
         yield "fivebox_email: set it to your e-mail address; the certificate authority needs one"
-    if variables.get("fivebox_environment") not in ("staging", "production"):
+    if variables.get("fivebox_environment", "production") not in ("staging", "production"):
         yield "fivebox_environment: must be staging or production"
     for name in ("fivebox_admin_user", "fivebox_first_user"):
         if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", str(variables.get(name, "deploy"))):

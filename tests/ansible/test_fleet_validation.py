@@ -30,6 +30,11 @@ def test_a_sound_fleet_passes(tmp_path: Path) -> None:
     assert code == 0, output
 
 
+def test_a_fleet_may_leave_out_what_need_not_be_set(tmp_path: Path) -> None:
+    code, output = validate(tmp_path, FLEET, inventory_name="fleet", bare=True)
+    assert code == 0, output
+
+
 @pytest.mark.parametrize(
     ("hosts", "line"),
     [
@@ -97,9 +102,9 @@ def test_api_hosts_apart_from_the_database_without_a_bucket_are_refused(tmp_path
 
 
 def test_the_settings_of_all_inventories_are_the_same() -> None:
-    single, fleet = (
+    single, staging, fleet = (
         list(yaml.safe_load((ROOT / f"inventories/{name}/group_vars/all/settings.yml").read_text()))
-        for name in ("single", "fleet")
+        for name in ("single", "staging", "fleet")
     )
     fleet.remove("fivebox_monitor_domain")
-    assert fleet == single
+    assert fleet == staging == single
