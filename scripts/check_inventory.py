@@ -51,6 +51,12 @@ NUMBERS = (
     "fivebox_verify_rate",
     "fivebox_verify_p95_ms",
 )
+LISTS = (
+    "fivebox_products",
+    "fivebox_cors_origins",
+    "fivebox_trusted_proxies",
+    "fivebox_alert_emails",
+)
 REMEDY = "mend it: ansible-vault edit inventories/<inventory>/group_vars/all/vault.yml"
 KEY_TYPES = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-", "sk-ssh-ed25519@", "sk-ecdsa-sha2-")
 
@@ -125,6 +131,10 @@ def _settings(variables: Values) -> Iterator[str]:
     for name in NUMBERS:
         if not _is_number(variables.get(name, 1)):
             yield f"{name}: must be a number above 0"
+    for name in LISTS:
+        # Ansible would take a text for the list of its letters.
+        if not isinstance(variables.get(name) or [], list):
+            yield f"{name}: must be a list, such as [{variables[name]}]"
     yield from _admin_keys(variables.get("fivebox_admin_keys"))
     for network in _list(variables, "fivebox_trusted_proxies"):
         try:
@@ -173,7 +183,7 @@ def _alerts(variables: Values, environment: Values) -> Iterator[str]:
 
 def _list(variables: Values, name: str) -> list[Any]:
     value = variables.get(name)
-    return value if isinstance(value, list) else [value] if value else []
+    return value if isinstance(value, list) else []
 
 
 def _has_address(domain: str) -> bool:

@@ -182,6 +182,16 @@ def test_what_is_missing_is_as_the_inventory_shows_it(tmp_path: Path) -> None:
             "fivebox_trusted_proxies: '10.0.0.0/99' does",
         ),
         (
+            {"fivebox_trusted_proxies": "10.0.0.0/8"},
+            "fivebox_trusted_proxies: must be a list, such as [10.0.0.0/8]",
+        ),
+        (
+            {"fivebox_cors_origins": "https://app.example.com"},
+            "fivebox_cors_origins: must be a list, such as [https://app.example.com]",
+        ),
+        ({"fivebox_products": "habits"}, "fivebox_products: must be a list, such as [habits]"),
+        ({"fivebox_alert_emails": "me@example.com"}, "fivebox_alert_emails: must be a list, such"),
+        (
             {"fivebox_api_settings": {"FIVEBOX_MAIL": "a"}},
             "fivebox_api_settings: there is no FIVEBOX_MAIL",
         ),
