@@ -21,7 +21,6 @@ def main() -> int:
     parser.add_argument("--address", default="", help="where to find it instead of by DNS")
     parser.add_argument("--ca", default="", help="file of the authority to trust")
     parser.add_argument("--release", default="", help="version that must answer")
-    parser.add_argument("--story", action="store_true", help="make an account and use it")
     given = parser.parse_args()
     public = Public(given.domain, given.address, given.ca)
     try:
@@ -29,7 +28,6 @@ def main() -> int:
             *_health(public, given.release),
             *_surface(public),
             *_certificate(public, given.ca),
-            *(_story(public) if given.story else ()),
         ]
     except (urllib3.exceptions.HTTPError, OSError) as error:
         faults = [f"{given.domain} does not answer: {error}"]
@@ -79,27 +77,6 @@ def _certificate(public: Public, ca: str) -> Iterator[str]:
     # Certificates of six days are renewed in their last two or three.
     if days < LEAST_DAYS:
         yield f"the certificate ends in {days:.1f} days; see: journalctl -u certbot"
-
-
-def _story(public: Public) -> Iterator[str]:
-    try:
-        password, token = public.register()
-    except ValueError as error:
-        yield str(error)
-        return
-    habit = {"id": "verify", "name": "Verify", "start_date": "2026-01-01"}
-    steps = [
-        ("POST", "/v1/habits", habit, 201),
-        ("GET", "/v1/habits/verify", None, 200),
-        ("PUT", "/v1/habits/verify/progress/2026-01-02", {"completed": True}, 201),
-        ("DELETE", "/v1/habits/verify", None, 204),
-        ("GET", "/v1/habits/verify", None, 404),
-        ("DELETE", "/v1/accounts/me", {"password": password}, 202),
-    ]
-    for method, path, body, expected in steps:
-        answer = public.ask(method, path, body, token)
-        if answer.status != expected:
-            yield f"{method} {path} answers {answer.status}, not {expected}: {answer.data.decode()}"
 
 
 if __name__ == "__main__":
