@@ -15,9 +15,9 @@ def answer(moment: int, good: str | None, release: str = "1.0") -> str:
     return f"{moment}\n{json.dumps({'good': good, 'release': release})}"
 
 
-def ask(answers: dict[str, str], hosts: list[str], *archives: Path) -> tuple[int, str]:
+def ask(answers: dict[str, str], hosts: list[str], dist: Path, named: str = "") -> tuple[int, str]:
     """Exit status and output of the program."""
-    given = {"answers": answers, "hosts": hosts, "archives": [str(path) for path in archives]}
+    given = {"answers": answers, "hosts": hosts, "named": named, "dist": str(dist)}
     done = subprocess.run(
         [sys.executable, ROOT / "scripts/fleet_release.py"],
         input=json.dumps(given),
@@ -71,7 +71,7 @@ def dist(tmp_path: Path) -> Path:
 def test_the_hosts_that_lack_the_release(
     dist: Path, answers: dict[str, str], hosts: list[str], expected: dict[str, str]
 ) -> None:
-    status, output = ask(answers, hosts, dist / "fivebox-1.1.tar.gz", dist)
+    status, output = ask(answers, hosts, dist)
     assert status == 0
     named = {host: str(dist / f"fivebox-{version}.tar.gz") for host, version in expected.items()}
     assert json.loads(output) == named
@@ -80,15 +80,30 @@ def test_the_hosts_that_lack_the_release(
 def test_an_archive_that_was_named_may_be_anywhere(dist: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    status, output = ask(
-        {"api1": answer(5, "1.1"), "api2": ""}, ["api2"], dist / "fivebox-1.1.tar.gz", elsewhere
-    )
-    assert (status, json.loads(output)) == (0, {"api2": str(dist / "fivebox-1.1.tar.gz")})
+    answers = {"api1": answer(5, "1.1"), "api2": ""}
+    named = str(dist / "fivebox-1.1.tar.gz")
+    status, output = ask(answers, ["api2"], elsewhere, named)
+    assert (status, json.loads(output)) == (0, {"api2": named})
+
+
+def test_a_host_that_served_elsewhere_brings_its_release_to_no_fleet(dist: Path) -> None:
+    answers = {"api1": answer(5, "1.0"), "api2": answer(5, "1.0"), "api3": answer(9, "1.1")}
+    hosts = list(answers)
+    status, output = ask(answers, hosts, dist)
+    assert status == 1
+    assert "good with different releases (api1 with 1.0, api2 with 1.0, api3 with 1.1)" in output
+    old = str(dist / "fivebox-1.0.tar.gz")
+    status, output = ask(answers, hosts, dist, old)
+    assert (status, json.loads(output)) == (0, {"api3": old})
+    # As after a deploy during which two were away.
+    new = str(dist / "fivebox-1.1.tar.gz")
+    status, output = ask(answers, hosts, dist, new)
+    assert (status, json.loads(output)) == (0, {"api1": new, "api2": new})
 
 
 def test_a_missing_archive_is_named_with_the_remedy(dist: Path) -> None:
     answers = {"api1": answer(5, "1.2"), "api2": "", "api3": ""}
-    status, output = ask(answers, ["api1", "api2", "api3"], dist / "fivebox-1.1.tar.gz", dist)
+    status, output = ask(answers, ["api1", "api2", "api3"], dist, str(dist / "fivebox-1.1.tar.gz"))
     assert status == 1
     assert output.startswith(
         "api2, api3: the fleet serves 1.2, and there is no dist/fivebox-1.2.tar.gz; copy it from"
