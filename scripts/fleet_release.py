@@ -52,7 +52,7 @@ def lagging(answers: dict[str, str], hosts: list[str], named: str = "") -> tuple
         named: name of the archive of the release, when the operator says which one it is.
 
     Raises:
-        Unclear: more hosts have another release than have this one. A host that served elsewhere
+        Unclear: it is not the release of most hosts that have one. One that served elsewhere
             before does not bring its release to a whole fleet.
     """
     marks = {}
@@ -67,7 +67,7 @@ def lagging(answers: dict[str, str], hosts: list[str], named: str = "") -> tuple
     _, newest = max(marks.values())
     release = releases.get(named, newest)
     others = [host for host, (_, good) in marks.items() if good != release]
-    if named not in releases and len(others) > len(marks) - len(others):
+    if named not in releases and 2 * len(others) >= len(marks):
         told = ", ".join(f"{host} with {good}" for host, (_, good) in sorted(marks.items()))
         raise Unclear(
             f"the API hosts were found good with different releases ({told}); say which one the "

@@ -169,14 +169,14 @@ class Streams:
         """Wait until so many streams have been opened.
 
         Raises:
-            Refused: they were not, in time.
+            OSError: they were not, in time.
         """
         with gevent.Timeout(OPEN_SECONDS, False):
             while self.counts["opened"] < count:
                 gevent.sleep(0.1)
         if self.counts["opened"] < count:
             why = self.faults[-1] if self.faults else "no answer"
-            raise Refused(f"{self.counts['opened']} of {count} streams were opened: {why}")
+            raise OSError(f"{self.counts['opened']} of {count} streams were opened: {why}")
 
     def _follow(self, token: str) -> None:
         away = time.monotonic()

@@ -15,8 +15,15 @@ SECONDS = 20
 STREAM_SECONDS = 80
 
 
+TOO_MANY = 429
+
+
 class Refused(Exception):
-    """What the API refused, in one line."""
+    """What the API refused, in one line; `status` is what it answered."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -121,14 +128,15 @@ class Public:
 
 
 def _require(answer: urllib3.BaseHTTPResponse, status: int, what: str) -> None:
-    if answer.status == 429:
+    if answer.status == TOO_MANY:
         raise Refused(
+            TOO_MANY,
             f"{what}: this address or user has asked too often (fivebox_rate_limit_login for "
             "registrations and log-ins, else fivebox_rate_limit); "
-            f"again in {answer.headers.get('Retry-After', 'some')} s"
+            f"again in {answer.headers.get('Retry-After', 'some')} s",
         )
     if answer.status != status:
-        raise Refused(f"{what} with {answer.status}: {answer.data.decode()}")
+        raise Refused(answer.status, f"{what} with {answer.status}: {answer.data.decode()}")
 
 
 def members(answer: urllib3.BaseHTTPResponse) -> Any:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import urllib3
 
-from scripts.public import Public, members
+from scripts.public import TOO_MANY, Public, Refused, members
+from scripts.story import story
 
 LEAST_DAYS = 2
 
@@ -21,6 +22,7 @@ def main() -> int:
     parser.add_argument("--address", default="", help="where to find it instead of by DNS")
     parser.add_argument("--ca", default="", help="file of the authority to trust")
     parser.add_argument("--release", default="", help="version that must answer")
+    parser.add_argument("--story", action="store_true", help="make an account and use it")
     given = parser.parse_args()
     public = Public(given.domain, given.address, given.ca)
     try:
@@ -28,6 +30,7 @@ def main() -> int:
             *_health(public, given.release),
             *_surface(public),
             *_certificate(public, given.ca),
+            *(_story(public) if given.story else ()),
         ]
     except (urllib3.exceptions.HTTPError, OSError) as error:
         faults = [f"{given.domain} does not answer: {error}"]
@@ -77,6 +80,18 @@ def _certificate(public: Public, ca: str) -> Iterator[str]:
     # Certificates of six days are renewed in their last two or three.
     if days < LEAST_DAYS:
         yield f"the certificate ends in {days:.1f} days; see: journalctl -u certbot"
+
+
+def _story(public: Public) -> Iterator[str]:
+    try:
+        with public.account() as account:
+            yield from story(public, account.token)
+    except Refused as refused:
+        # Who deploys often has made enough accounts for now: that is no fault of the API.
+        if refused.status == TOO_MANY:
+            print(refused)
+        else:
+            yield str(refused)
 
 
 if __name__ == "__main__":

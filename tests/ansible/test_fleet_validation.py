@@ -1,5 +1,6 @@
 """What an inventory of several hosts lacks is told before a host is asked anything."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,19 @@ def test_api_hosts_apart_from_the_database_without_a_bucket_are_refused(tmp_path
     code, output = validate(tmp_path, FLEET | {"fivebox_api_settings": {}}, inventory_name="fleet")
     assert code != 0
     assert "API hosts apart from the database need a bucket" in " ".join(output.split())
+
+
+def test_no_playbook_relies_on_what_need_not_be_set() -> None:
+    shown = (ROOT / "inventories/single/group_vars/all/settings.yml").read_text()
+    optional = set(yaml.safe_load(shown)) - set(SOUND)
+    used = re.compile(rf"\b({'|'.join(optional)})\b(?!:)(?! \| default\()")
+    faults = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in (ROOT / "playbooks").rglob("*.yml")
+        for line in path.read_text().splitlines()
+        if not line.strip().startswith("#") and used.search(line)
+    ]
+    assert faults == []
 
 
 def test_the_settings_of_all_inventories_are_the_same() -> None:

@@ -51,10 +51,10 @@ def dist(tmp_path: Path) -> Path:
         # A new host; whether the others are of this run makes no difference.
         ({"api1": answer(5, "1.0"), "api2": ""}, ["api1", "api2"], {"api2": "1.0"}),
         ({"api1": answer(5, "1.0"), "api2": ""}, ["api2"], {"api2": "1.0"}),
-        # One that was away, even if it is the first of the group, or there are as many of each.
+        # One that was away, even if it is the first of the group.
         (
-            {"api1": answer(5, "1.0"), "api2": answer(9, "1.1")},
-            ["api1", "api2"],
+            {"api1": answer(5, "1.0"), "api2": answer(9, "1.1"), "api3": answer(9, "1.1")},
+            ["api1", "api2", "api3"],
             {"api1": "1.1"},
         ),
         # After a rollback the older release is the fleet's.
@@ -64,7 +64,11 @@ def dist(tmp_path: Path) -> Path:
             {"api2": "1.0"},
         ),
         # Only hosts of this run are touched.
-        ({"api1": answer(5, "1.0"), "api2": answer(9, "1.1")}, ["api2"], {}),
+        (
+            {"api1": answer(5, "1.0"), "api2": answer(9, "1.1"), "api3": answer(9, "1.1")},
+            ["api2"],
+            {},
+        ),
         ({"api1": answer(5, "1.0"), "api2": answer(7, None)}, ["api2"], {"api2": "1.0"}),
     ],
 )
@@ -95,6 +99,9 @@ def test_a_host_that_served_elsewhere_brings_its_release_to_no_fleet(dist: Path)
     old = str(dist / "fivebox-1.0.tar.gz")
     status, output = ask(answers, hosts, dist, old)
     assert (status, json.loads(output)) == (0, {"api3": old})
+    # Nor is it clear when there are as many of each.
+    two = {name: answers[name] for name in ("api1", "api3")}
+    assert ask(two, list(two), dist)[0] == 1
     # As after a deploy during which two were away.
     new = str(dist / "fivebox-1.1.tar.gz")
     status, output = ask(answers, hosts, dist, new)
