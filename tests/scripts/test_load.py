@@ -44,6 +44,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[[APIFlask], list[str]]]:
     for server, thread in running:
         server.shutdown()
         thread.join()
+        server.server_close()
 
 
 def load(place: list[str], *options: str) -> tuple[int, str, str]:
