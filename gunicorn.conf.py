@@ -14,8 +14,8 @@ worker_class = "gthread"
 preload_app = True
 timeout = 30
 graceful_timeout = 20
-# Longer than nginx keeps an upstream connection (60 s): else gunicorn closes one that nginx is
-# just using.
+# Longer than nginx keeps an upstream connection (keepalive_time and keepalive_timeout, 5 s in all):
+# else gunicorn closes one that nginx is just using.
 keepalive = 75
 # The socket is for nginx, which is in the group.
 umask = 0o007

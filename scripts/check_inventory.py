@@ -51,6 +51,12 @@ NUMBERS = (
     "fivebox_verify_rate",
     "fivebox_verify_p95_ms",
 )
+LISTS = (
+    "fivebox_products",
+    "fivebox_cors_origins",
+    "fivebox_trusted_proxies",
+    "fivebox_alert_emails",
+)
 REMEDY = "mend it: ansible-vault edit inventories/<inventory>/group_vars/all/vault.yml"
 KEY_TYPES = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-", "sk-ssh-ed25519@", "sk-ecdsa-sha2-")
 
@@ -108,14 +114,14 @@ def _settings(variables: Values) -> Iterator[str]:
         yield "fivebox_domain: set it to the public name of the API, such as api.example.com"
     elif not _is_name(domain):
         yield f"fivebox_domain: {domain} is no name such as api.example.com (lower case, no https://)"
-    elif variables.get("fivebox_check_dns") and not _has_address(domain):
+    elif variables.get("fivebox_check_dns", True) and not _has_address(domain):
         yield f"fivebox_domain: {domain} has no address yet; add a DNS record for the host"
     monitor = str(variables.get("fivebox_monitor_domain") or domain)
     if monitor != domain and not _is_name(monitor):
         yield f"fivebox_monitor_domain: {monitor} is no name such as monitor.example.com"
     if not _is_address(variables.get("fivebox_email")):
         yield "fivebox_email: set it to your e-mail address; the certificate authority needs one"
-    if variables.get("fivebox_environment") not in ("staging", "production"):
+    if variables.get("fivebox_environment", "production") not in ("staging", "production"):
         yield "fivebox_environment: must be staging or production"
     for name in ("fivebox_admin_user", "fivebox_first_user"):
         if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", str(variables.get(name, "deploy"))):
@@ -125,6 +131,10 @@ def _settings(variables: Values) -> Iterator[str]:
     for name in NUMBERS:
         if not _is_number(variables.get(name, 1)):
             yield f"{name}: must be a number above 0"
+    for name in LISTS:
+        # Ansible would take a text for the list of its letters.
+        if not isinstance(variables.get(name) or [], list):
+            yield f"{name}: must be a list, such as [{variables[name]}]"
     yield from _admin_keys(variables.get("fivebox_admin_keys"))
     for network in _list(variables, "fivebox_trusted_proxies"):
         try:
@@ -176,7 +186,7 @@ def _alerts(variables: Values, environment: Values) -> Iterator[str]:
 
 def _list(variables: Values, name: str) -> list[Any]:
     value = variables.get(name)
-    return value if isinstance(value, list) else [value] if value else []
+    return value if isinstance(value, list) else []
 
 
 def _has_address(domain: str) -> bool:

@@ -4,7 +4,7 @@ Requests begin at their time whether those before have ended or not (an open loo
 counts from that time. Half are POSTs of new rows, half are GETs of rows acknowledged before, over
 connections that are kept alive; nothing is tried twice. At the end all rows are read back. Streams
 of live updates stay open meanwhile, and are opened again when they end, as a browser does. SIGTERM
-ends it early, with its results.
+ends it early, with its results. The accounts that it makes are deleted at its end.
 """
 
 # Before anything imports sockets.
@@ -19,6 +19,7 @@ import signal  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 from collections import Counter  # noqa: E402
+from contextlib import ExitStack  # noqa: E402
 from dataclasses import dataclass, field  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -26,7 +27,8 @@ import gevent  # noqa: E402
 import urllib3  # noqa: E402
 from gevent.pool import Group  # noqa: E402
 
-from scripts.public import Public, members  # noqa: E402
+from scripts.public import Public, Refused, members  # noqa: E402
+from scripts.story import story  # noqa: E402
 
 HABITS = "/v1/habits"
 # Kept alive; more are opened when more are needed at once.
@@ -36,6 +38,9 @@ STREAMS_EACH = 5
 # A browser waits before it opens a stream again; all at once would be a load of its own.
 RECONNECT_SECONDS = 2.0
 RECONNECT_LIMIT_SECONDS = 20.0
+OPEN_SECONDS = 60.0
+# Of what one user may ask, kept for reading the rows back and deleting the account.
+RESERVED = 20
 SHOWN_FAULTS = 5
 
 
@@ -97,16 +102,21 @@ class Load:
             else:
                 answer = self.public.ask("GET", f"{HABITS}/{row}", None, self.token)
         except urllib3.exceptions.HTTPError as error:
-            self._fault("POST" if write else "GET", f"{type(error).__name__}: {error}")
+            self.fault("POST" if write else "GET", f"{type(error).__name__}: {error}")
             if write:
                 self.results.unsure.add(row)
             return
         self.results.samples.append((due, 1000 * (time.time() - due)))
         self.results.kinds["POST" if write else "GET"] += 1
+        left = int(answer.headers.get("RateLimit-Remaining", RESERVED))
+        if left < RESERVED and not self.ended:
+            self.end()
+            most = answer.headers["RateLimit-Limit"]
+            self.fault("limit", f"one user may ask {most} times: raise fivebox_rate_limit")
         expected = name if write else self.results.written[row]
         # A repeated write is answered with 200.
         if answer.status != (201 if write else 200) or members(answer).get("name") != expected:
-            self._fault("POST" if write else "GET", f"{answer.status}: {answer.data[:200]!r}")
+            self.fault("POST" if write else "GET", f"{answer.status}: {answer.data[:200]!r}")
             self.results.unsure.add(row)
         elif write:
             self.results.written[row] = name
@@ -116,20 +126,30 @@ class Load:
         found: Counter[str] = Counter()
         path = f"{HABITS}?limit=100"
         while path:
-            page = self.public.ask("GET", path, None, self.token).json()
+            answer = self.public.ask("GET", path, None, self.token)
+            if answer.status != 200:
+                self.fault("rows", f"{answer.status}: {answer.data[:200]!r}")
+                return
+            page = answer.json()
             for habit in page["items"]:
                 found[habit["id"]] += 1
                 written = self.results.written.get(habit["id"])
                 if written is None and habit["id"] not in self.results.unsure:
-                    self._fault("row", f"{habit['id']} was never written")
+                    self.fault("row", f"{habit['id']} was never written")
                 if written is not None and written != habit["name"]:
-                    self._fault("row", f"{habit['id']} was written as {written}")
+                    self.fault("row", f"{habit['id']} was written as {written}")
             path = page["next"] and f"{HABITS}?limit=100&after={page['next']}"
         for row in self.results.written:
             if found[row] != 1:
-                self._fault("row", f"{row} is there {found[row]} times")
+                self.fault("row", f"{row} is there {found[row]} times")
 
-    def _fault(self, what: str, text: str) -> None:
+    def fault(self, what: str, text: str) -> None:
+        """Note what went wrong.
+
+        Args:
+            what: kind of the thing, one word.
+            text: what is wrong with it.
+        """
         self.results.kinds["failed"] += 1
         self.results.faults.append(f"{time.strftime('%H:%M:%S', time.gmtime())} {what} {text}")
 
@@ -146,10 +166,17 @@ class Streams:
             self._open.spawn(self._follow, tokens[number % len(tokens)])
 
     def await_open(self, count: int) -> None:
-        """Wait until so many streams have been opened."""
-        with gevent.Timeout(60):
+        """Wait until so many streams have been opened.
+
+        Raises:
+            OSError: they were not, in time.
+        """
+        with gevent.Timeout(OPEN_SECONDS, False):
             while self.counts["opened"] < count:
                 gevent.sleep(0.1)
+        if self.counts["opened"] < count:
+            why = self.faults[-1] if self.faults else "no answer"
+            raise OSError(f"{self.counts['opened']} of {count} streams were opened: {why}")
 
     def _follow(self, token: str) -> None:
         away = time.monotonic()
@@ -194,19 +221,31 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=100, help="requests a second")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--streams", type=int, default=0, help="streams of live updates")
+    parser.add_argument("--story", action="store_true", help="go through a client's story first")
     parser.add_argument("--samples", type=Path, help="file for the time and milliseconds of each")
     given = parser.parse_args()
-    public = Public(given.domain, given.address, given.ca, CONNECTIONS, given.port)
-    accounts = [public.register()[1] for _ in range(1 + -(-given.streams // STREAMS_EACH))]
-    load = Load(public, accounts[0])
-    followed = Public(given.domain, given.address, given.ca, given.streams or 1, given.port)
-    streams = Streams(followed, accounts[1:], given.streams)
-    streams.await_open(given.streams)
-    gevent.signal_handler(signal.SIGTERM, load.end)
-    print("begun", file=sys.stderr, flush=True)
-    load.run(given.rate, given.seconds)
-    streams.close()
-    load.check()
+    load = streams = None
+    try:
+        with ExitStack() as stack:
+            public = Public(given.domain, given.address, given.ca, CONNECTIONS, given.port)
+            count = 1 + -(-given.streams // STREAMS_EACH)
+            tokens = [stack.enter_context(public.account()).token for _ in range(count)]
+            followed = Public(given.domain, given.address, given.ca, given.streams or 1, given.port)
+            streams = Streams(followed, tokens[1:], given.streams)
+            stack.callback(streams.close)
+            streams.await_open(given.streams)
+            load = Load(public, tokens[0])
+            gevent.signal_handler(signal.SIGTERM, load.end)
+            for fault in story(public, tokens[0]) if given.story else ():
+                load.fault("story", fault)
+            print("begun", file=sys.stderr, flush=True)
+            load.run(given.rate, given.seconds)
+            streams.close()
+            load.check()
+    except (Refused, OSError, urllib3.exceptions.HTTPError) as error:
+        if not load:
+            sys.exit(f"{given.domain}: {error}")
+        load.fault("end", str(error))
     results = load.results
     if given.samples:
         given.samples.write_text("".join(f"{due} {took:.1f}\n" for due, took in results.samples))

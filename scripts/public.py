@@ -3,6 +3,9 @@
 import json
 import secrets
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import urllib3
@@ -10,6 +13,26 @@ import urllib3
 SECONDS = 20
 # Longer than the silence between two heartbeats.
 STREAM_SECONDS = 80
+
+
+TOO_MANY = 429
+
+
+class Refused(Exception):
+    """What the API refused, in one line; `status` is what it answered."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account for a while."""
+
+    email: str
+    password: str
+    token: str
 
 
 class Public:
@@ -69,22 +92,51 @@ class Public:
             timeout=STREAM_SECONDS if stream else SECONDS,
         )
 
-    def register(self) -> tuple[str, str]:
-        """Make an account for a while; returns its password and access token.
+    @contextmanager
+    def account(self) -> Iterator[Account]:
+        """Make an account, and delete it at the end, also after a fault.
 
         Raises:
-            ValueError: it was refused.
+            Refused: it was not made, or not deleted.
         """
+        account = self._register()
+        try:
+            yield account
+        finally:
+            self._delete(account)
+
+    def _register(self) -> Account:
         # Nobody receives mail at example.com (RFC 2606, RFC 7505).
-        password = secrets.token_urlsafe(24)
         email = f"check-{secrets.token_hex(8)}@example.com"
-        account = {"email": email, "password": password, "name": "Check"}
-        answer = self.ask("POST", "/v1/accounts/register", account)
-        if answer.status != 201:
-            raise ValueError(
-                f"the account was refused with {answer.status}: {answer.data.decode()}"
-            )
-        return password, answer.json()["tokens"]["access_token"]
+        password = secrets.token_urlsafe(24)
+        body = {"email": email, "password": password, "name": "Check"}
+        answer = self.ask("POST", "/v1/accounts/register", body)
+        _require(answer, 201, "the account was refused")
+        return Account(email, password, answer.json()["tokens"]["access_token"])
+
+    def _delete(self, account: Account) -> None:
+        body = {"password": account.password}
+        answer = self.ask("DELETE", "/v1/accounts/me", body, account.token)
+        if answer.status == 401:
+            # The token has ended meanwhile.
+            body = {"email": account.email, "password": account.password}
+            answer = self.ask("POST", "/v1/accounts/login", body)
+            _require(answer, 200, f"{account.email} is left: no log-in")
+            token = answer.json()["tokens"]["access_token"]
+            answer = self.ask("DELETE", "/v1/accounts/me", {"password": account.password}, token)
+        _require(answer, 202, f"{account.email} is left: its deletion was refused")
+
+
+def _require(answer: urllib3.BaseHTTPResponse, status: int, what: str) -> None:
+    if answer.status == TOO_MANY:
+        raise Refused(
+            TOO_MANY,
+            f"{what}: this address or user has asked too often (fivebox_rate_limit_login for "
+            "registrations and log-ins, else fivebox_rate_limit); "
+            f"again in {answer.headers.get('Retry-After', 'some')} s",
+        )
+    if answer.status != status:
+        raise Refused(answer.status, f"{what} with {answer.status}: {answer.data.decode()}")
 
 
 def members(answer: urllib3.BaseHTTPResponse) -> Any:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MIGRATIONS = "migrations"
 # About the playbooks, the documents and the migrations themselves, not the API.
 OTHERS = ("ansible", "clients", "database", "docs", "fuzz", "lab", "local", "measure")
+OTHERS += ("scripts", "workflows")
 
 
 def main(named: str = "") -> int:

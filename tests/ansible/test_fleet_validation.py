@@ -1,5 +1,6 @@
 """What an inventory of several hosts lacks is told before a host is asked anything."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,11 @@ MONITOR = "monitor: { hosts: { monitor1: null } }"
 
 def test_a_sound_fleet_passes(tmp_path: Path) -> None:
     code, output = validate(tmp_path, FLEET, inventory_name="fleet")
+    assert code == 0, output
+
+
+def test_a_fleet_may_leave_out_what_need_not_be_set(tmp_path: Path) -> None:
+    code, output = validate(tmp_path, FLEET, inventory_name="fleet", bare=True)
     assert code == 0, output
 
 
@@ -96,10 +102,23 @@ def test_api_hosts_apart_from_the_database_without_a_bucket_are_refused(tmp_path
     assert "API hosts apart from the database need a bucket" in " ".join(output.split())
 
 
+def test_no_playbook_relies_on_what_need_not_be_set() -> None:
+    shown = (ROOT / "inventories/single/group_vars/all/settings.yml").read_text()
+    optional = set(yaml.safe_load(shown)) - set(SOUND)
+    used = re.compile(rf"\b({'|'.join(optional)})\b(?!:)(?! \| default\()")
+    faults = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in (ROOT / "playbooks").rglob("*.yml")
+        for line in path.read_text().splitlines()
+        if not line.strip().startswith("#") and used.search(line)
+    ]
+    assert faults == []
+
+
 def test_the_settings_of_all_inventories_are_the_same() -> None:
-    single, fleet = (
+    single, staging, fleet = (
         list(yaml.safe_load((ROOT / f"inventories/{name}/group_vars/all/settings.yml").read_text()))
-        for name in ("single", "fleet")
+        for name in ("single", "staging", "fleet")
     )
     fleet.remove("fivebox_monitor_domain")
-    assert fleet == single
+    assert fleet == staging == single

@@ -53,6 +53,7 @@ def validate(
     known: bool = True,
     inventory_name: str = "single",
     hosts: tuple[str, str] = ("", ""),
+    bare: bool = False,
 ) -> tuple[int, str]:
     """Run playbooks/validate.yml on a copy of an inventory.
 
@@ -66,6 +67,7 @@ def validate(
         known: whether the facts of the hosts are known already.
         inventory_name: of the inventory.
         hosts: a text of its hosts.yml, and what stands there instead.
+        bare: leave out all settings of the inventory but those in SOUND.
 
     Returns:
         The exit code, and what was printed.
@@ -76,6 +78,8 @@ def validate(
     assert hosts[0] in hosts_file.read_text()
     hosts_file.write_text(hosts_file.read_text().replace(*hosts, 1))
     (inventory / "group_vars" / "all" / "vault.yml").unlink(missing_ok=True)
+    if bare:
+        (inventory / "group_vars" / "all" / "settings.yml").write_text("{}\n")
     cache = folder / "facts"
     cache.mkdir()
     # The names of cached facts begin with the version of their schema, and the facts are wrapped.
@@ -104,9 +108,40 @@ def validate(
     return done.returncode, done.stdout + done.stderr
 
 
-def test_sound_settings_pass(tmp_path: Path) -> None:
-    code, output = validate(tmp_path, {})
+@pytest.mark.parametrize("name", ["single", "staging", "lab"])
+def test_a_sound_inventory_passes(tmp_path: Path, name: str) -> None:
+    code, output = validate(tmp_path, {"lab_address": "192.0.2.1"}, inventory_name=name)
     assert code == 0, output
+
+
+@pytest.mark.parametrize("name", ["single", "staging"])
+def test_what_need_not_be_set_may_be_missing(tmp_path: Path, name: str) -> None:
+    code, output = validate(tmp_path, {}, inventory_name=name, bare=True)
+    assert code == 0, output
+
+
+def test_what_is_missing_is_as_the_inventory_shows_it(tmp_path: Path) -> None:
+    wired = "app_environment", "nginx_trusted_proxies", "fivebox_watched", "prometheus_runbooks_url"
+    texts = []
+    for bare in (False, True):
+        folder = tmp_path / str(bare)
+        folder.mkdir()
+        validate(folder, {}, bare=bare)
+        command = ["ansible", "-i", "inventory", "-e", "@variables.json", "--playbook-dir"]
+        message = f"msg={{{{ [{', '.join(wired)}] }}}}"
+        done = subprocess.run(
+            [*command, ROOT / "playbooks", "all", "-m", "debug", "-a", message],
+            executable=PROGRAM.with_name("ansible"),
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        texts.append(done.stdout)
+    assert "FIVEBOX_RATE_LIMIT_LOGIN" in texts[0]
+    assert texts[0] == texts[1]
 
 
 @pytest.mark.parametrize(
@@ -146,6 +181,16 @@ def test_sound_settings_pass(tmp_path: Path) -> None:
             {"fivebox_trusted_proxies": ["10.0.0.0/99"]},
             "fivebox_trusted_proxies: '10.0.0.0/99' does",
         ),
+        (
+            {"fivebox_trusted_proxies": "10.0.0.0/8"},
+            "fivebox_trusted_proxies: must be a list, such as [10.0.0.0/8]",
+        ),
+        (
+            {"fivebox_cors_origins": "https://app.example.com"},
+            "fivebox_cors_origins: must be a list, such as [https://app.example.com]",
+        ),
+        ({"fivebox_products": "habits"}, "fivebox_products: must be a list, such as [habits]"),
+        ({"fivebox_alert_emails": "me@example.com"}, "fivebox_alert_emails: must be a list, such"),
         (
             {"fivebox_api_settings": {"FIVEBOX_MAIL": "a"}},
             "fivebox_api_settings: there is no FIVEBOX_MAIL",
@@ -273,6 +318,15 @@ def test_an_unfit_host_is_named(tmp_path: Path, facts: Settings, line: str) -> N
     code, output = validate(tmp_path, {}, facts)
     assert code != 0
     assert line in output
+
+
+def test_the_name_is_looked_up_unless_told_otherwise(tmp_path: Path) -> None:
+    name = "api.name-without-address.invalid"
+    code, output = validate(
+        tmp_path, {"fivebox_domain": name}, missing=["fivebox_check_dns"], bare=True
+    )
+    assert code != 0
+    assert f"fivebox_domain: {name} has no address yet" in output
 
 
 def test_no_secret_is_printed(tmp_path: Path) -> None:

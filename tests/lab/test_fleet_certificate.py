@@ -17,8 +17,13 @@ def test_the_key_of_the_public_name_is_for_edges_only(fleet: dict[str, Host]) ->
     url = f"https://{fleet['edge1'].address}:{INTERNAL}/certificate"
     options = f"--cacert ca.pem --cert cert.pem --key key.pem {url}"
     assert fleet["edge2"].ssh(f"{ask} {options}").stdout == "200"
-    # An API host may purge there, and no more.
+    # An API host may purge there, and no more, not even with the certificate of an edge.
     assert fleet["api1"].ssh(f"{ask} {options}").stdout == "404"
+    stolen = fleet["edge2"].ssh("cat /etc/fivebox-tls/cert.pem /etc/fivebox-tls/key.pem").stdout
+    fleet["api1"].ssh(f"umask 077; cat > /root/stolen.pem <<'END'\n{stolen}END")
+    shown = fleet["api1"].ssh(f"{ask} --cacert ca.pem --cert /root/stolen.pem {url}").stdout
+    fleet["api1"].ssh("rm /root/stolen.pem")
+    assert shown == "404"
 
 
 def _served(edge: Api) -> bytes:

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.lab import releases
 from tests.lab.conftest import Api
@@ -101,6 +103,71 @@ def test_a_host_is_removed_and_comes_back(
         assert not played.failed, played.output
     assert result.failed == 0, result.figures
     assert last.ssh("curl --silent --fail http://$(hostname -I | tr -d ' '):9180/health").stdout
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["away", "new"])
+def test_a_host_that_was_not_there_gets_the_release_of_the_others(
+    host: Host, api_hosts: list[Host], operator: Operator, tmp_path: Path, kept: bool
+) -> None:
+    (before,) = _releases(api_hosts)
+    last = api_hosts[-1]
+    played = operator.play("remove_host", "-e", f"host={last.name}")
+    assert not played.failed, played.output
+    timers = last.ssh("systemctl list-units --plain --no-legend --type=timer 'fivebox-*'")
+    assert timers.stdout == ""
+    if not kept:
+        last.ssh("rm -r /opt/fivebox")
+    others = Operator.find(host)
+    others.inventory = _without(last.name, operator.inventory, tmp_path)
+    # Not the one built last, which a host without any would get.
+    version = f"0.1.0+kept{int(kept)}"
+    archive = releases.build(version)
+    played = others.play("deploy", "-e", f"fivebox_release={archive}")
+    assert not played.failed, played.output
+    packed = archive.rename(tmp_path / archive.name)
+    played = operator.play("site", "--limit", last.name)
+    assert played.failed
+    assert f"{last.name}: the fleet serves {version}, and there is no" in " ".join(
+        played.output.split()
+    )
+    named = ("-e", f"fivebox_release={packed}")
+    played = operator.play("site", "--limit", last.name, *named)
+    assert not played.failed, played.output
+    assert _releases(api_hosts) == {version}
+    assert not operator.play("site", "--limit", last.name, *named).changed
+    base = releases.DIST / (releases.DIST / "latest").read_text()
+    played = operator.play("deploy", "-e", f"fivebox_release={base}")
+    assert not played.failed, played.output
+    assert _releases(api_hosts) == {before}
+
+
+def _without(name: str, inventory: Path, folder: Path) -> Path:
+    """A copy of an inventory that lacks a host."""
+    copy = folder / "inventory"
+    shutil.copytree(inventory, copy)
+    content = yaml.safe_load((copy / "hosts.yml").read_text())
+    for group in (content["all"], *content["all"]["children"].values()):
+        group["hosts"].pop(name, None)
+    (copy / "hosts.yml").write_text(yaml.safe_dump(content))
+    return copy
+
+
+def test_a_deploy_brings_a_host_along_that_lags(
+    api_hosts: list[Host], api: Api, operator: Operator, tmp_path: Path
+) -> None:
+    (before,) = _releases(api_hosts)
+    last = api_hosts[-1]
+    # As one that was away during the last deploy.
+    old = "/opt/fivebox/releases/0.0.1"
+    last.ssh(f"mkdir {old} && touch {old}/installed && echo 0.0.1 > /opt/fivebox/good")
+    base = releases.DIST / (releases.DIST / "latest").read_text()
+    with load(api, tmp_path, RATE) as result:
+        played = operator.play("deploy", "-e", f"fivebox_release={base}")
+    last.ssh(f"rm -rf {old}")
+    assert not played.failed, played.output
+    assert f"{last.name} was good with 0.0.1" in " ".join(played.output.split())
+    assert result.failed == 0, result.figures
+    assert _releases(api_hosts) == {before}
 
 
 def test_the_status_has_a_row_for_each_host(fleet: dict[str, Host], operator: Operator) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -74,6 +73,26 @@ def webhook() -> Iterator[tuple[str, list[dict[str, str]]]]:
     thread.join()
 
 
+def _stand_in(folder: Path, name: str, calls: Path, more: str = "") -> None:
+    """A program that notes what it was called with."""
+    program = folder / name
+    program.write_text(f'#!/bin/sh\necho "{name} $*" >> {calls}\n{more}\n')
+    program.chmod(0o755)
+
+
+def _run(step: dict[str, Any], folder: Path, variables: dict[str, str]) -> tuple[int, str]:
+    """Run a step as GitHub's runner does; returns its exit status and what it printed."""
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
 class Runner:
     """Runs the steps of environment.yml as GitHub's runner does, in a folder of its own."""
 
@@ -85,13 +104,9 @@ class Runner:
         (self.work / "dist/latest").write_text(ARCHIVE)
         programs = self.work / ".venv/bin"
         programs.mkdir(parents=True)
-        # Says what it was called with, and fails at one playbook.
-        stand_in = f'#!/bin/sh\necho "$(basename "$0") $*" >> {self.calls}\n'
-        stand_in += f'case "$*" in *{failing or "nothing-fails"}*) exit 2;; esac\n'
-        for name in ("ansible-playbook", "make"):
-            (programs / name).write_text(stand_in)
-            (programs / name).chmod(0o755)
-        shutil.copy(programs / "make", folder / "make")
+        fail = f'case "$*" in *{failing or "nothing-fails"}*) exit 2;; esac'
+        _stand_in(programs, "ansible-playbook", self.calls, fail)
+        _stand_in(folder, "make", self.calls)
         self.variables = {
             **SECRETS,
             "WEBHOOK": webhook,
@@ -115,17 +130,10 @@ class Runner:
             if not wanted:
                 continue
             given = {**self.variables, "STATUS": status}
-            done = subprocess.run(
-                ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-                cwd=self.work,
-                env=given,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert not any(secret in done.stdout + done.stderr for secret in SECRETS.values())
-            outcomes[step.get("id")] = "failure" if done.returncode else "success"
-            status = "failure" if done.returncode else status
+            code, printed = _run(step, self.work, given)
+            assert not any(secret in printed for secret in SECRETS.values())
+            outcomes[step.get("id")] = "failure" if code else "success"
+            status = "failure" if code else status
         return status == "success"
 
     def playbooks(self) -> list[str]:
@@ -170,6 +178,61 @@ def test_a_deploy_by_the_workflow(
 
 def test_without_a_webhook_nobody_is_told(tmp_path: Path) -> None:
     assert Runner(tmp_path, "", "").run()
+
+
+@pytest.mark.parametrize(
+    ("workflow", "job", "target", "called"),
+    [
+        ("ci", "checks", "", ["make lint", "make test", "make test-previous"]),
+        ("ci", "audit", "", ["make audit"]),
+        ("ci", "hosts", "molecule", ["apt-get update", "apt-get install", "make molecule"]),
+        (
+            "ci",
+            "hosts",
+            "lab SUITE=trixie",
+            ["apt-get update", "apt-get install", "make lab SUITE=trixie"],
+        ),
+        ("deploy", "release", "", ["make release"]),
+    ],
+)
+def test_the_steps_of_the_other_jobs(
+    tmp_path: Path, workflow: str, job: str, target: str, called: list[str]
+) -> None:
+    calls = tmp_path / "calls"
+    for name, more in {"make": "", "apt-get": "", "sudo": 'exec "$@"'}.items():
+        _stand_in(tmp_path, name, calls, more)
+    described = yaml.safe_load((ROOT / f".github/workflows/{workflow}.yml").read_text())
+    matrix = described["jobs"][job].get("strategy", {}).get("matrix", {"target": [""]})
+    assert target in matrix["target"]
+    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TARGET": target}
+    for step in [step for step in described["jobs"][job]["steps"] if "run" in step]:
+        code, printed = _run(step, tmp_path, variables)
+        assert code == 0, printed
+    lines = [line for line in calls.read_text().splitlines() if not line.startswith("sudo ")]
+    assert len(lines) == len(called)
+    assert all(line.startswith(start) for line, start in zip(lines, called, strict=True)), lines
+
+
+def test_a_step_that_fails_fails_its_job(tmp_path: Path) -> None:
+    _stand_in(tmp_path, "sudo", tmp_path / "calls", "exit 100")
+    ci = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    steps = [step for step in ci["jobs"]["hosts"]["steps"] if "run" in step]
+    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TARGET": "molecule"}
+    assert [_run(step, tmp_path, variables)[0] for step in steps] == [100, 100]
+    # The first command of several ended it.
+    assert "apt-get install" not in (tmp_path / "calls").read_text()
+
+
+def test_one_environment_does_not_hold_up_another() -> None:
+    names = ("deploy", "environment")
+    deploy, environment = (
+        yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text()) for name in names
+    )
+    assert "concurrency" not in {**deploy, **environment}
+    assert environment["jobs"]["deploy"]["concurrency"] == {
+        "group": "deploy-${{ inputs.environment }}",
+        "cancel-in-progress": False,
+    }
 
 
 def test_production_comes_after_staging_and_staging_after_the_tests() -> None:
