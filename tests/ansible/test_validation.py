@@ -151,6 +151,10 @@ def test_sound_settings_pass(tmp_path: Path) -> None:
             "fivebox_api_settings: there is no FIVEBOX_MAIL",
         ),
         ({"fivebox_watch_seconds": "long"}, "fivebox_watch_seconds: must be a number above 0"),
+        (
+            {"fivebox_watch_seconds": 300, "fivebox_lock_minutes": "5"},
+            "fivebox_watch_seconds: the lock would expire after 5 minutes",
+        ),
         ({"fivebox_watch_p95_ms": 0}, "fivebox_watch_p95_ms: must be a number above 0"),
         ({"fivebox_monitoring": "maybe"}, "fivebox_monitoring: must be true or false"),
         ({"fivebox_alert_emails": ["me"]}, "fivebox_alert_emails: 'me' is no e-mail address"),
