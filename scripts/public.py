@@ -12,6 +12,14 @@ SECONDS = 20
 STREAM_SECONDS = 80
 
 
+class RefusedError(ValueError):
+    """An account that the API did not make; `status` is what it answered."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"the account was refused with {status}: {text}")
+        self.status = status
+
+
 class Public:
     """Connections to the API, kept alive; nothing is tried twice.
 
@@ -73,7 +81,7 @@ class Public:
         """Make an account for a while; returns its password and access token.
 
         Raises:
-            ValueError: it was refused.
+            RefusedError: it was refused.
         """
         # Nobody receives mail at example.com (RFC 2606, RFC 7505).
         password = secrets.token_urlsafe(24)
@@ -81,9 +89,7 @@ class Public:
         account = {"email": email, "password": password, "name": "Check"}
         answer = self.ask("POST", "/v1/accounts/register", account)
         if answer.status != 201:
-            raise ValueError(
-                f"the account was refused with {answer.status}: {answer.data.decode()}"
-            )
+            raise RefusedError(answer.status, answer.data.decode())
         return password, answer.json()["tokens"]["access_token"]
 
 
