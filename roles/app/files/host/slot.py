@@ -226,6 +226,8 @@ def serve(nginx):
 
 def retire():
     """Stop the slot that does not serve, for good, when nobody is connected to it any more."""
+    # Should a move of the traffic have been cut off between its links.
+    lead_to(active())
     slot = idle()
     until(lambda: connections(slot) == 0, DRAIN_SECONDS)
     systemctl("disable", "--quiet", "--now", *units(slot))
@@ -261,6 +263,8 @@ def ensure():
     running, was stopped.
     """
     slot = active()
+    if not slot:
+        raise Fault("no release serves on this host yet; run site.yml")
     lead_to(slot)
     if set(shown(slot, "ActiveState", "UnitFileState")) != {"active", "enabled"}:
         systemctl("enable", "--quiet", "--now", *units(slot))
