@@ -50,6 +50,14 @@ def active():
     return ACTIVE.readlink().name if ACTIVE.is_symlink() else None
 
 
+def serving():
+    """The slot that serves; raises Fault on a host without one."""
+    slot = active()
+    if not slot:
+        raise Fault("no release serves on this host yet; run site.yml")
+    return slot
+
+
 def idle():
     """The slot that does not serve."""
     return SLOTS[1] if active() == SLOTS[0] else SLOTS[0]
@@ -227,7 +235,7 @@ def serve(nginx):
 def retire():
     """Stop the slot that does not serve, for good, when nobody is connected to it any more."""
     # Should a move of the traffic have been cut off between its links.
-    lead_to(active())
+    lead_to(serving())
     slot = idle()
     until(lambda: connections(slot) == 0, DRAIN_SECONDS)
     systemctl("disable", "--quiet", "--now", *units(slot))
@@ -242,7 +250,7 @@ def renew(key):
     held = lock.held()
     if held and held["key"] != key:
         raise Fault(f"{lock.told(held)}; once it is free, run: fivebox slot renew")
-    version = release(active())
+    version = release(serving())
     start(version)
     serve("")
     retire()
@@ -250,7 +258,7 @@ def renew(key):
 
 def stop():
     """Stop what serves, for good, once nobody is connected any more."""
-    slot = active()
+    slot = serving()
     until(lambda: connections(slot) == 0, DRAIN_SECONDS)
     systemctl("disable", "--quiet", "--now", *units(slot))
     print("stopped")
@@ -262,9 +270,7 @@ def ensure():
     Tells when the slot was started, or when another, which a deploy that was cut off had left
     running, was stopped.
     """
-    slot = active()
-    if not slot:
-        raise Fault("no release serves on this host yet; run site.yml")
+    slot = serving()
     lead_to(slot)
     if set(shown(slot, "ActiveState", "UnitFileState")) != {"active", "enabled"}:
         systemctl("enable", "--quiet", "--now", *units(slot))
@@ -312,13 +318,13 @@ def prune(count):
 
 def show():
     """Print what this host serves, as JSON."""
-    serving = release(active())
-    before = [version for version in kept_good() if version != serving]
+    current = release(active())
+    before = [version for version in kept_good() if version != current]
     print(
         json.dumps(
             {
                 "slot": active(),
-                "release": serving,
+                "release": current,
                 "good": (kept_good() or [None])[-1],
                 "back": before[-1] if before else None,
                 "releases": sorted(f.parent.name for f in ROOT.glob("releases/*/installed")),
