@@ -35,6 +35,11 @@ STILL_SECONDS = 5
 PROOF_SECONDS = 15
 DRAIN_SECONDS = 30
 LOW_PRIORITY = 5
+# What the units of a slot are started with.
+SETTINGS = [
+    Path("/etc/fivebox/api.env"),
+    *(Path(f"/etc/systemd/system/{service}@.service") for service in SERVICES),
+]
 # Flag of a socket that listens (__SO_ACCEPTCON), in /proc/net/unix.
 LISTENING = 0x10000
 # What systemd says of units that neither run nor start at a boot.
@@ -241,14 +246,26 @@ def retire():
     systemctl("disable", "--quiet", "--now", *units(slot))
 
 
+def another_s(key):
+    """The lock, when another than the caller with this key holds it."""
+    held = lock.held()
+    return held if held and held["key"] != key else None
+
+
+def stale(slot):
+    """Whether the settings have changed since a slot began to use them."""
+    begun = min(map(int, shown(slot, "ExecMainStartTimestampMonotonic"))) / 1_000_000
+    changed = max(path.stat().st_mtime for path in SETTINGS)
+    return time.time() - time.monotonic() + begun < changed
+
+
 def renew(key):
     """Serve the same release with the settings as they are now.
 
     Args:
         key: of the lock, when the caller holds it.
     """
-    held = lock.held()
-    if held and held["key"] != key:
+    if held := another_s(key):
         raise Fault(f"{lock.told(held)}; once it is free, run: fivebox slot renew")
     version = release(serving())
     start(version)
@@ -264,11 +281,14 @@ def stop():
     print("stopped")
 
 
-def ensure():
-    """Bring the host to what its links say: one slot serves, now and after a boot.
+def ensure(key):
+    """Bring the host to what its links say: one slot serves, now and after a boot, as is set.
 
-    Tells when the slot was started, or when another, which a deploy that was cut off had left
-    running, was stopped.
+    Tells when the slot was started; when it had not taken over its settings, since a renewal had
+    failed; and when another was stopped, which a deploy that was cut off had left running.
+
+    Args:
+        key: of the lock, when the caller holds it.
     """
     slot = serving()
     lead_to(slot)
@@ -276,7 +296,12 @@ def ensure():
         systemctl("enable", "--quiet", "--now", *units(slot))
         print("started")
     probe(slot)
-    if not lock.held() and set(shown(idle(), "ActiveState", "UnitFileState")) - STOPPED:
+    if another_s(key):
+        return
+    if stale(slot):
+        renew(key)
+        print("renewed")
+    elif set(shown(idle(), "ActiveState", "UnitFileState")) - STOPPED:
         retire()
         print("stopped")
 
@@ -348,9 +373,12 @@ def main():
     verb = add(serve, "lead the traffic to it, and prove it behind nginx")
     verb.add_argument("nginx", nargs="?", default="", help="URL that nginx serves on this host")
     add(retire, "stop the slot that does not serve, once nobody uses it")
-    verb = add(renew, "serve the same release with changed settings")
-    verb.add_argument("key", nargs="?", default="", help="of the lock, when it is one's own")
-    add(ensure, "start the slot that serves, should it have been stopped, and no other")
+    for run, text in (
+        (renew, "serve the same release with changed settings"),
+        (ensure, "let one slot run, with the settings as they are; nothing is done twice"),
+    ):
+        verb = add(run, text)
+        verb.add_argument("key", nargs="?", default="", help="of the lock, when it is one's own")
     add(stop, "stop what serves, for good, once nobody uses it")
     verb = add(good, "note that a release is good")
     verb.add_argument("version", nargs="?", help="else that which serves")
