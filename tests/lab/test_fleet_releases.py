@@ -90,6 +90,30 @@ def test_a_release_that_fails_on_one_host_is_on_none(
     assert api_hosts[0].ssh("/usr/local/sbin/fivebox lock show").stdout == "free\n"
 
 
+def test_a_release_that_serves_badly_is_on_one_host_only(
+    api_hosts: list[Host], api: Api, operator: Operator, tmp_path: Path
+) -> None:
+    (before,) = _releases(api_hosts)
+    untouched = [_moved(host) for host in api_hosts[1:]]
+    entry = releases.BEFORE_HABITS.format(statement="raise RuntimeError")
+    archive = releases.build("0.1.0+errors", entry=entry)
+    # Without registration there is no story of a client, which would notice too, but later.
+    options = ("-e", "fivebox_watch_seconds=20", "-e", "fivebox_registration=false")
+    with load(api, tmp_path, 60):
+        played = operator.play("deploy", "-e", f"fivebox_release={archive}", *options)
+    assert played.failed
+    text = " ".join(played.output.split())
+    assert f"{api_hosts[0].name}: Watch errors and latency" in text, played.output
+    assert "requests failed" in text
+    assert _releases(api_hosts) == {before}
+    assert [_moved(host) for host in api_hosts[1:]] == untouched
+
+
+def _moved(host: Host) -> str:
+    """When the traffic of a host moved last."""
+    return host.ssh("stat --format=%.Y /opt/fivebox/active").stdout
+
+
 def test_a_host_that_is_lost_on_the_way_takes_the_others_back(
     api_hosts: list[Host], operator: Operator
 ) -> None:

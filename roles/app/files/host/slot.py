@@ -114,7 +114,9 @@ def children(pid):
 
 
 def link(target, path):
-    """Make a symbolic link, in place of one there is, in one step."""
+    """Make a symbolic link, in place of one there is, in one step; one that is right stays."""
+    if path.is_symlink() and path.readlink() == Path(target):
+        return
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
