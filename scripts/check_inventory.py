@@ -135,6 +135,15 @@ def _settings(variables: Values) -> Iterator[str]:
         # Ansible would take a text for the list of its letters.
         if not isinstance(variables.get(name) or [], list):
             yield f"{name}: must be a list, such as [{variables[name]}]"
+    watch, minutes = (
+        variables.get(name, default)
+        for name, default in (("fivebox_watch_seconds", 120), ("fivebox_lock_minutes", 30))
+    )
+    if _is_number(watch) and _is_number(minutes) and float(watch) >= 60 * float(minutes):
+        yield (
+            f"fivebox_watch_seconds: the lock would expire after {minutes} minutes "
+            "(fivebox_lock_minutes)"
+        )
     yield from _admin_keys(variables.get("fivebox_admin_keys"))
     for network in _list(variables, "fivebox_trusted_proxies"):
         try:

@@ -196,6 +196,10 @@ def test_what_is_missing_is_as_the_inventory_shows_it(tmp_path: Path) -> None:
             "fivebox_api_settings: there is no FIVEBOX_MAIL",
         ),
         ({"fivebox_watch_seconds": "long"}, "fivebox_watch_seconds: must be a number above 0"),
+        (
+            {"fivebox_watch_seconds": 300, "fivebox_lock_minutes": "5"},
+            "fivebox_watch_seconds: the lock would expire after 5 minutes",
+        ),
         ({"fivebox_watch_p95_ms": 0}, "fivebox_watch_p95_ms: must be a number above 0"),
         ({"fivebox_monitoring": "maybe"}, "fivebox_monitoring: must be true or false"),
         ({"fivebox_verify_alert": "maybe"}, "fivebox_verify_alert: must be true or false"),

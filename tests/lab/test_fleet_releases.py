@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.lab.fleet import GROUPS, MONITOR
 from tests.lab.hosts import Host
 from tests.lab.load import load
 from tests.lab.playbooks import Operator
+from tests.lab.waiting import until
 
 # `make lab-fleet ROUNDS=5` asks for more; only there is the machine quiet enough for times.
 ROUNDS = int(os.environ.get("LAB_RELEASES", "1"))
@@ -88,6 +90,61 @@ def test_a_release_that_fails_on_one_host_is_on_none(
     assert _releases(api_hosts) == {before}
     assert result.failed == 0, result.figures
     assert api_hosts[0].ssh("/usr/local/sbin/fivebox lock show").stdout == "free\n"
+
+
+def test_a_release_that_serves_badly_is_on_one_host_only(
+    api_hosts: list[Host], api: Api, operator: Operator, tmp_path: Path
+) -> None:
+    (before,) = _releases(api_hosts)
+    untouched = [_moved(host) for host in api_hosts[1:]]
+    entry = releases.BEFORE_HABITS.format(statement="raise RuntimeError")
+    archive = releases.build("0.1.0+errors", entry=entry)
+    # Without registration there is no story of a client, which would notice too, but later.
+    options = ("-e", "fivebox_watch_seconds=20", "-e", "fivebox_registration=false")
+    with load(api, tmp_path, 60):
+        played = operator.play("deploy", "-e", f"fivebox_release={archive}", *options)
+    assert played.failed
+    text = " ".join(played.output.split())
+    assert f"{api_hosts[0].name}: Watch errors and latency" in text, played.output
+    assert "requests failed" in text
+    assert _releases(api_hosts) == {before}
+    assert [_moved(host) for host in api_hosts[1:]] == untouched
+
+
+def _moved(host: Host) -> str:
+    """When the traffic of a host moved last."""
+    return host.ssh("stat --format=%.Y /opt/fivebox/active").stdout
+
+
+def test_a_host_that_is_lost_on_the_way_takes_the_others_back(
+    api_hosts: list[Host], operator: Operator
+) -> None:
+    (before,) = _releases(api_hosts)
+    last = api_hosts[-1]
+    losing = threading.Thread(target=_lose, args=(api_hosts[0], last))
+    losing.start()
+    played = operator.play("deploy", "-e", f"fivebox_release={releases.build('0.1.0+lost')}")
+    losing.join()
+    last.boot()
+    assert played.failed
+    assert f"{last.name}:" in played.output
+    assert _releases(api_hosts) == {before}
+    assert api_hosts[0].ssh("/usr/local/sbin/fivebox lock show").stdout == "free\n"
+
+
+def _lose(first: Host, last: Host) -> None:
+    """Take the power of the last host away once the first one serves the release."""
+    until(lambda: _releases([first]) == {"0.1.0+lost"}, 180)
+    last.kill()
+
+
+def test_a_limit_that_leaves_out_a_host_is_refused(
+    api_hosts: list[Host], operator: Operator
+) -> None:
+    for verb in ("deploy", "rollback", "rotate_secrets"):
+        played = operator.play(verb, "--limit", api_hosts[1].name)
+        assert played.failed
+        assert "--limit leaves out" in played.output
 
 
 def test_a_host_is_removed_and_comes_back(

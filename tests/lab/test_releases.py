@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from tests.lab.figures import record
 from tests.lab.hosts import Host
 from tests.lab.load import load
 from tests.lab.playbooks import Operator, Play
+from tests.lab.waiting import until
 
 # `make lab-releases` asks for more; only there is the machine quiet enough for times.
 ROUNDS = int(os.environ.get("LAB_RELEASES", "1"))
@@ -127,6 +128,19 @@ def nginx_led_astray(host: Host) -> Iterator[None]:
     host.ssh(f"cat > {UPSTREAM} <<'END'\n{kept}END\nsystemctl reload nginx")
 
 
+# A worker that ends by itself, long before it could count anything.
+DYING = """
+
+@app.before_request
+def of_the_lab():
+    from flask import request
+    import os
+
+    if request.method == "POST" and request.path.startswith("/v1/habits"):
+        os._exit(1)
+"""
+
+
 # What breaks it, and a word of the line that says so.
 BEFORE_THE_TRAFFIC = {
     "install": ({"packages": "nothing==1.0 --hash=sha256:" + 64 * "0" + "\n"}, "Install its"),
@@ -180,7 +194,8 @@ def test_a_release_that_does_not_answer_behind_nginx_is_taken_back(
     _assert_back(host, api, before)
 
 
-WATCH_SECONDS = 30
+# Without registration there is no story of a client, which would notice before the watch does.
+WATCHED = ("-e", "fivebox_watch_seconds=30", "-e", "fivebox_registration=false")
 AFTER_THE_TRAFFIC = {
     "errors": ("raise RuntimeError", "requests failed", RATE / 3),
     # Few, that they do not queue until none is answered.
@@ -197,7 +212,7 @@ def test_a_release_that_serves_badly_is_taken_back(
     before = _state(host)["release"]
     archive = releases.build(f"0.1.0+{way}", entry=entry)
     with load(api, tmp_path, rate) as result:
-        played = _deploy(operator, archive, "-e", f"fivebox_watch_seconds={WATCH_SECONDS}")
+        played = _deploy(operator, archive, *WATCHED)
     assert played.failed
     assert line in " ".join(played.output.split()), played.output
     _assert_back(host, api, before)
@@ -206,14 +221,120 @@ def test_a_release_that_serves_badly_is_taken_back(
     assert api.ask("GET", "/v1/content/habit_templates?limit=1").status == 200
 
 
+@contextmanager
+def _writes_during_the_watch(host: Host, api: Api) -> Iterator[None]:
+    ended = threading.Event()
+
+    def write() -> None:
+        while not ended.wait(1):
+            if not host.ssh("pgrep --full '[l]ib/fivebox/watch.py'", check=False).returncode:
+                with suppress(ConnectionError):
+                    api.ask("POST", "/v1/habits", {})
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_a_release_whose_workers_die_is_taken_back(
+    host: Host, api: Api, operator: Operator
+) -> None:
+    before = _state(host)["release"]
+    with _writes_during_the_watch(host, api):
+        played = _deploy(operator, releases.build("0.1.0+dying", entry=DYING), *WATCHED)
+    assert played.failed
+    assert "processes of the API ended by themselves" in " ".join(played.output.split())
+    _assert_back(host, api, before)
+
+
+def test_a_release_whose_writes_fail_is_taken_back_without_traffic(
+    host: Host, api: Api, operator: Operator
+) -> None:
+    before = _state(host)["release"]
+    entry = releases.BEFORE_HABITS.format(statement="raise RuntimeError")
+    played = _deploy(operator, releases.build("0.1.0+quiet", entry=entry))
+    assert played.failed
+    assert "POST /v1/habits answers 500, not 201" in " ".join(played.output.split())
+    _assert_back(host, api, before)
+
+
+def test_the_power_may_fail_while_the_traffic_moves(
+    host: Host, api: Api, operator: Operator
+) -> None:
+    before = _state(host)
+    idle = "green" if before["slot"] == "blue" else "blue"
+    slot = "/usr/local/sbin/fivebox slot"
+    host.ssh(f"{slot} start {before['release']} && {slot} serve")
+    host.kill()
+    host.boot()
+    until(lambda: _answers(api), 60)
+    assert _state(host)["slot"] == idle
+    played = operator.play("site")
+    assert not played.failed, played.output
+    # The slot of before runs no more, nor after the next boot.
+    shown = f"systemctl show --value -p ActiveState -p UnitFileState fivebox-api@{before['slot']}"
+    assert set(host.ssh(shown).stdout.split()) == {"inactive", "disabled"}
+
+
+def _answers(api: Api) -> bool:
+    try:
+        return api.ask("GET", "/health").status == 200
+    except ConnectionError:
+        return False
+
+
+def test_site_does_not_come_between_a_release(host: Host, operator: Operator) -> None:
+    key = host.ssh("/usr/local/sbin/fivebox lock take 'ada@desk (deploy 9)' 5").stdout.strip()
+    before = _state(host)
+    try:
+        played = operator.play("site", "-e", "app_threads=5")
+        assert played.failed
+        assert "ada@desk (deploy 9) holds the lock since" in played.output
+        assert _state(host) == before
+    finally:
+        host.ssh(f"/usr/local/sbin/fivebox lock free {key}")
+
+
 def test_a_second_deploy_is_told_who_holds_the_lock(host: Host, operator: Operator) -> None:
     key = host.ssh("/usr/local/sbin/fivebox lock take 'ada@desk (deploy 9)' 1").stdout.strip()
     played = operator.play("deploy")
     assert played.failed
     assert "ada@desk (deploy 9) holds the lock since" in played.output
     assert _lock(host).startswith("ada@desk")
+    held = host.ssh("/usr/local/sbin/fivebox slot renew", check=False)
+    assert "once it is free, run: fivebox slot renew" in held.stderr
     host.ssh(f"/usr/local/sbin/fivebox lock free {key}")
     assert _lock(host) == "free"
+
+
+def test_an_emergency_rollback_takes_the_lock_and_minds_the_schema(
+    host: Host, api: Api, operator: Operator
+) -> None:
+    before = _state(host)["release"]
+    archive = releases.build("0.1.0+cut-off", migration="SELECT 1", contract="nobody reads it")
+    played = _deploy(operator, archive, "-e", "allow_contract=true")
+    assert not played.failed, played.output
+    host.ssh("/usr/local/sbin/fivebox lock take 'ada@desk (deploy 9)' 30")
+    try:
+        played = operator.play("rollback", "-e", "break_lock=true")
+        assert played.failed
+        text = " ".join(played.output.split())
+        assert "taken over: ada@desk (deploy 9)" in text
+        assert f"a release since {before} contracted the schema" in text
+        assert _lock(host) == "free"
+        played = operator.play("rollback", "-e", "allow_contract=true")
+        assert not played.failed, played.output
+        assert _state(host)["release"] == before
+        assert api.ask("GET", "/health").json()["version"] == before
+    finally:
+        # What follows does not know this migration.
+        undo = "/usr/local/sbin/fivebox db downgrade"
+        host.ssh(f"FIVEBOX_RELEASE=/opt/fivebox/releases/0.1.0+cut-off {undo}")
+        host.ssh("rm -f /opt/fivebox/releases/*/outdated")
 
 
 def test_an_expired_lock_is_nobody_s(host: Host) -> None:

@@ -26,22 +26,34 @@ def told(lock):
     return f"{lock['holder']} holds the lock since {since} UTC; it expires at {until} UTC"
 
 
-def take(holder, minutes):
+def write(lock):
+    """Put the lock in force from now on, for its minutes."""
+    LOCK.write_text(json.dumps(lock | {"expires": time.time() + 60 * lock["minutes"]}))
+
+
+def take(holder, minutes, force):
     """Take the lock and print the key that gives it back; ends with who has it otherwise."""
     if lock := held():
-        sys.exit(f"fivebox lock: {told(lock)}")
+        if not force:
+            sys.exit(f"fivebox lock: {told(lock)}")
+        print(f"taken over: {told(lock)}", file=sys.stderr)
     key = secrets.token_hex(8)
-    now = time.time()
-    lock = {"holder": holder, "key": key, "since": now, "expires": now + 60 * minutes}
-    LOCK.write_text(json.dumps(lock))
+    write({"holder": holder, "key": key, "since": time.time(), "minutes": minutes})
     print(key)
 
 
-def check(key):
-    """End with a line when the lock is not, or no longer, held with this key."""
+def hold(key):
+    """Hold the lock for as long again; ends with a line when it is not, or no longer, one's own."""
     lock = held()
     if not lock or lock["key"] != key:
         sys.exit(f"fivebox lock: {told(lock) if lock else 'the lock has expired'}")
+    write(lock)
+
+
+def check():
+    """End with a line when somebody holds the lock."""
+    if lock := held():
+        sys.exit(f"fivebox lock: {told(lock)}")
 
 
 def free(key):
@@ -61,12 +73,14 @@ def main():
     """Do what the words of the command line say, one process at a time."""
     parser = argparse.ArgumentParser(description=__doc__)
     verbs = parser.add_subparsers(required=True)
-    words = {take: {"holder": str, "minutes": float}, check: {"key": str}, free: {"key": str}}
-    for run, arguments in {**words, show: {}}.items():
+    words = {take: {"holder": str, "minutes": float}, hold: {"key": str}, free: {"key": str}}
+    for run, arguments in {**words, check: {}, show: {}}.items():
         verb = verbs.add_parser(run.__name__, help=run.__doc__)
         verb.set_defaults(run=run)
         for name, kind in arguments.items():
             verb.add_argument(name, type=kind)
+        if run is take:
+            verb.add_argument("--force", action="store_true", help="from whoever holds it")
     given = vars(parser.parse_args())
     with LOCK.with_suffix(".guard").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)

@@ -7,6 +7,7 @@ connections that nginx keeps to the old slot end by themselves within seconds (k
 
 import argparse
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -15,21 +16,34 @@ import sys
 import time
 from pathlib import Path
 
+import lock
 from ask import UnixConnection, get_json, to_nginx
 
 ROOT = Path("/opt/fivebox")
 RUN = Path("/run/fivebox")
 ACTIVE = ROOT / "active"
 GOOD = ROOT / "good"
+# Of a release whose schema a later one has contracted.
+OUTDATED = "outdated"
+GUARD = ROOT / "slot.guard"
 BOOT = Path("/etc/tmpfiles.d/fivebox-sockets.conf")
 SLOTS = ("blue", "green")
 SERVICES = ("fivebox-api", "fivebox-events")
 HEALTHY_SECONDS = 30
+# For a slot that was healthy before.
+STILL_SECONDS = 5
 PROOF_SECONDS = 15
 DRAIN_SECONDS = 30
 LOW_PRIORITY = 5
+# What the units of a slot are started with.
+SETTINGS = [
+    Path("/etc/fivebox/api.env"),
+    *(Path(f"/etc/systemd/system/{service}@.service") for service in SERVICES),
+]
 # Flag of a socket that listens (__SO_ACCEPTCON), in /proc/net/unix.
 LISTENING = 0x10000
+# What systemd says of units that neither run nor start at a boot.
+STOPPED = {"inactive", "failed", "disabled"}
 
 
 class Fault(Exception):
@@ -39,6 +53,14 @@ class Fault(Exception):
 def active():
     """The slot that serves; None on a host without one."""
     return ACTIVE.readlink().name if ACTIVE.is_symlink() else None
+
+
+def serving():
+    """The slot that serves; raises Fault on a host without one."""
+    slot = active()
+    if not slot:
+        raise Fault("no release serves on this host yet; run site.yml")
+    return slot
 
 
 def idle():
@@ -70,8 +92,31 @@ def systemctl(*words):
         raise Fault(f"systemctl {' '.join(words)}: {said[0] if said else 'failed'}")
 
 
+def shown(slot, *properties):
+    """Values of properties of a slot's units, in no certain order."""
+    asked = [f"--property={name}" for name in properties]
+    words = ["systemctl", "show", "--value", *asked, *units(slot)]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+
+
+def main_processes(slot):
+    """Main processes of a slot's units that run."""
+    return [int(pid) for pid in shown(slot, "MainPID") if pid != "0"]
+
+
+def children(pid):
+    """Processes that a process has started; none when it has ended."""
+    found = []
+    with contextlib.suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            found += map(int, (thread / "children").read_text().split())
+    return found
+
+
 def link(target, path):
-    """Make a symbolic link, in place of one there is, in one step."""
+    """Make a symbolic link, in place of one there is, in one step; one that is right stays."""
+    if path.is_symlink() and path.readlink() == Path(target):
+        return
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
@@ -88,8 +133,8 @@ def until(condition, seconds):
     return True
 
 
-def probe(slot):
-    """Ask a slot over its own sockets; raises Fault when it is not healthy."""
+def probe(slot, seconds=HEALTHY_SECONDS):
+    """Ask a slot over its own sockets; raises Fault when it is not healthy in time."""
     version = release(slot)
     seen = {}
 
@@ -98,7 +143,7 @@ def probe(slot):
         seen.update(status=status, version=body.get("version"))
         return status == 200 and body["version"] == version
 
-    if not until(healthy, HEALTHY_SECONDS):
+    if not until(healthy, seconds):
         raise Fault(
             f"slot {slot} should be healthy with release {version}, "
             f"and answers {seen['status']} with {seen['version']}"
@@ -151,26 +196,23 @@ def start_gently(slot):
 
 def yield_to(slot, nice):
     """Set the priority of all that a slot runs; only a slot that starts has a low one."""
-    shown = subprocess.run(
-        ["systemctl", "show", "--value", "--property=MainPID", *units(slot)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    waiting = [int(pid) for pid in shown.stdout.split() if pid != "0"]
+    waiting = main_processes(slot)
     while waiting:
         pid = waiting.pop()
         # A process or a thread may end meanwhile.
         with contextlib.suppress(OSError):
             for thread in Path(f"/proc/{pid}/task").iterdir():
                 os.setpriority(os.PRIO_PROCESS, int(thread.name), nice)
-                waiting += map(int, (thread / "children").read_text().split())
+        waiting += children(pid)
 
 
 def lead_to(slot):
     """Lead the traffic to a slot, now and after a boot."""
     text = "".join(f"L+ {RUN}/{name} - - - - {own}\n" for name, own in sockets(slot).items())
-    BOOT.write_text(text)
+    # In one step: a boot must not find half of it.
+    fresh = BOOT.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.rename(BOOT)
     for name, own in sockets(slot).items():
         link(own, RUN / name)
     link(f"slots/{slot}", ACTIVE)
@@ -185,28 +227,49 @@ def serve(nginx):
     """Lead the traffic to the slot that was started, and prove it; else lead it back."""
     old, new = active(), idle()
     version = release(new)
+    probe(new, STILL_SECONDS)
+    # Before the links: should the power fail, the slot that they lead to must start.
+    systemctl("enable", "--quiet", *units(new))
     lead_to(new)
     if nginx and not until(lambda: served(nginx) == version, PROOF_SECONDS):
         found = served(nginx)
         if old:
             lead_to(old)
-            systemctl("stop", *units(new))
+            systemctl("disable", "--quiet", "--now", *units(new))
         raise Fault(f"behind nginx answers {found or 'nobody'} instead of {version}")
-    systemctl("enable", "--quiet", *units(new))
-    if old:
-        systemctl("disable", "--quiet", *units(old))
 
 
 def retire():
-    """Stop the slot that does not serve, when nobody is connected to it any more."""
+    """Stop the slot that does not serve, for good, when nobody is connected to it any more."""
+    # Should a move of the traffic have been cut off between its links.
+    lead_to(serving())
     slot = idle()
     until(lambda: connections(slot) == 0, DRAIN_SECONDS)
-    systemctl("stop", *units(slot))
+    systemctl("disable", "--quiet", "--now", *units(slot))
 
 
-def renew():
-    """Serve the same release with the settings as they are now."""
-    version = release(active())
+def another_s(key):
+    """The lock, when another than the caller with this key holds it."""
+    held = lock.held()
+    return held if held and held["key"] != key else None
+
+
+def stale(slot):
+    """Whether the settings have changed since a slot began to use them."""
+    begun = min(map(int, shown(slot, "ExecMainStartTimestampMonotonic"))) / 1_000_000
+    changed = max(path.stat().st_mtime for path in SETTINGS)
+    return time.time() - time.monotonic() + begun < changed
+
+
+def renew(key):
+    """Serve the same release with the settings as they are now.
+
+    Args:
+        key: of the lock, when the caller holds it.
+    """
+    if held := another_s(key):
+        raise Fault(f"{lock.told(held)}; once it is free, run: fivebox slot renew")
+    version = release(serving())
     start(version)
     serve("")
     retire()
@@ -214,29 +277,45 @@ def renew():
 
 def stop():
     """Stop what serves, for good, once nobody is connected any more."""
-    slot = active()
+    slot = serving()
     until(lambda: connections(slot) == 0, DRAIN_SECONDS)
     systemctl("disable", "--quiet", "--now", *units(slot))
     print("stopped")
 
 
-def ensure():
-    """Start the slot that serves, now and after a boot, should it be stopped; tells when it was."""
-    slot = active()
-    state = ["systemctl", "is-active", "--quiet", *units(slot)]
-    if subprocess.run(state, check=False).returncode:
+def ensure(key):
+    """Bring the host to what its links say: one slot serves, now and after a boot, as is set.
+
+    Tells when the slot was started; when it had not taken over its settings, since a renewal had
+    failed; and when another was stopped, which a deploy that was cut off had left running.
+
+    Args:
+        key: of the lock, when the caller holds it.
+    """
+    slot = serving()
+    lead_to(slot)
+    if set(shown(slot, "ActiveState", "UnitFileState")) != {"active", "enabled"}:
         systemctl("enable", "--quiet", "--now", *units(slot))
         print("started")
     probe(slot)
+    if another_s(key):
+        return
+    if stale(slot):
+        renew(key)
+        print("renewed")
+    elif set(shown(idle(), "ActiveState", "UnitFileState")) - STOPPED:
+        retire()
+        print("stopped")
 
 
-def good(forget):
-    """Note that the serving release is good.
+def good(version, forget):
+    """Note that a release is good.
 
     Args:
+        version: of the release; that which serves when it is None.
         forget: forget those that were good after it, as after a rollback.
     """
-    version = release(active())
+    version = version or release(active())
     known = kept_good()
     known = known[: known.index(version)] if forget and version in known else known
     GOOD.write_text("".join(f"{v}\n" for v in [*(v for v in known if v != version), version]))
@@ -246,6 +325,13 @@ def kept_good():
     """Good releases that this host still has, the newest last."""
     names = GOOD.read_text().split() if GOOD.exists() else []
     return [name for name in names if (ROOT / "releases" / name / "installed").exists()]
+
+
+def outdate(version):
+    """Note that migrations of a release leave the schema unfit for the others on this host."""
+    for folder in (ROOT / "releases").iterdir():
+        if folder.name != version:
+            (folder / OUTDATED).touch()
 
 
 def prune(count):
@@ -259,16 +345,17 @@ def prune(count):
 
 def show():
     """Print what this host serves, as JSON."""
-    serving = release(active())
-    before = [version for version in kept_good() if version != serving]
+    current = release(active())
+    before = [version for version in kept_good() if version != current]
     print(
         json.dumps(
             {
                 "slot": active(),
-                "release": serving,
+                "release": current,
                 "good": (kept_good() or [None])[-1],
                 "back": before[-1] if before else None,
                 "releases": sorted(f.parent.name for f in ROOT.glob("releases/*/installed")),
+                "outdated": sorted(f.parent.name for f in ROOT.glob(f"releases/*/{OUTDATED}")),
             }
         )
     )
@@ -288,16 +375,28 @@ def main():
     verb = add(serve, "lead the traffic to it, and prove it behind nginx")
     verb.add_argument("nginx", nargs="?", default="", help="URL that nginx serves on this host")
     add(retire, "stop the slot that does not serve, once nobody uses it")
-    add(renew, "serve the same release with changed settings")
-    add(ensure, "start the slot that serves, should it have been stopped")
+    for run, text in (
+        (renew, "serve the same release with changed settings"),
+        (ensure, "let one slot run, with the settings as they are; nothing is done twice"),
+    ):
+        verb = add(run, text)
+        verb.add_argument("key", nargs="?", default="", help="of the lock, when it is one's own")
     add(stop, "stop what serves, for good, once nobody uses it")
-    verb = add(good, "note that the serving release is good")
+    verb = add(good, "note that a release is good")
+    verb.add_argument("version", nargs="?", help="else that which serves")
     verb.add_argument("--forget", action="store_true", help="and that later ones are not")
+    verb = add(outdate, "note that the schema no longer suits the other releases")
+    verb.add_argument("version", help="that contracted it")
     add(prune, "remove old releases").add_argument("count", type=int)
     add(show, "print what this host serves")
     words = vars(parser.parse_args())
+    run = words.pop("run")
     try:
-        words.pop("run")(**words)
+        with GUARD.open("w") as guard:
+            # One change at a time.
+            if run is not show:
+                fcntl.flock(guard, fcntl.LOCK_EX)
+            run(**words)
     except Fault as fault:
         sys.exit(f"fivebox slot: {fault}")
 

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from ask import UnixConnection, get, to_nginx
+from slot import active, children, main_processes
 
 API = Path("/run/fivebox/api.sock")
 METRICS = "/internal/metrics"
@@ -57,6 +58,12 @@ def sums():
     return Sums(text) if status == 200 else None
 
 
+def processes():
+    """The API's processes: those of systemd, and the workers that they started."""
+    mains = main_processes(active())
+    return {*mains, *(worker for main in mains for worker in children(main))}
+
+
 def main():
     """Watch; ends with a line as soon as a threshold is passed."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -65,7 +72,7 @@ def main():
     parser.add_argument("--p95-ms", type=float, required=True)
     parser.add_argument("nginx", nargs="?", help="URL that nginx serves on this host")
     given = parser.parse_args()
-    begun, failures, before = time.monotonic(), 0, sums()
+    begun, failures, before, serving = time.monotonic(), 0, sums(), processes()
     requests, failed, p95 = 0, 0.0, 0.0
     while time.monotonic() - begun < given.seconds:
         time.sleep(PAUSE_SECONDS)
@@ -75,9 +82,11 @@ def main():
         failures = 0 if healthy else failures + 1
         if failures > FAILURES:
             sys.exit(f"fivebox watch: no healthy answer, {failures} times in a row")
-        # A process that was started anew counts from nought.
-        if now is None or before is None or now.requests < before.requests:
-            before = now
+        # nginx answers 502 for the requests of one that dies; nobody is left to count them.
+        if processes() != serving:
+            sys.exit("fivebox watch: processes of the API ended by themselves; see its journal")
+        before = before or now
+        if now is None:
             continue
         requests, failed, p95 = now.since(before)
         if requests >= ENOUGH and failed > given.error_percent:

@@ -1,0 +1,277 @@
+"""The plays of a release, on hosts that are folders of this machine and on one that is lost."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = ROOT / "playbooks/tasks/release"
+COMMAND = "/usr/local/sbin/fivebox"
+# In place of that command: the lock is the real one, of all hosts here; a slot is a line of JSON.
+HOST = """#!{python}
+import json, os, sys
+from pathlib import Path
+
+here = Path(__file__).parent
+verb, words = sys.argv[2], sys.argv[3:]
+if sys.argv[1] == "lock":
+    os.execv(sys.executable, [sys.executable, str(here.parent / "lock.py"), *sys.argv[2:]])
+state = json.loads((here / "state").read_text())
+if verb == "start":
+    if (here / "broken").exists():
+        sys.exit("fivebox slot: it does not start")
+    state["idle"] = words[0]
+elif verb == "serve":
+    state["release"], state["idle"] = state["idle"], state["release"]
+elif verb == "good":
+    state["good"] = [*words[1:], state["release"]][0]
+elif verb == "show":
+    print(json.dumps(state))
+(here / "state").write_text(json.dumps(state))
+with (here / "log").open("a") as log:
+    print(*sys.argv[2:], file=log)
+"""
+STATE = {
+    "release": "2.0",
+    "good": "2.0",
+    "back": "1.0",
+    "releases": ["1.0", "2.0", "3.0"],
+    "outdated": [],
+}
+LOST = {
+    "ansible_connection": "ssh",
+    "ansible_host": "127.0.0.1",
+    "ansible_port": 9,
+    "ansible_ssh_common_args": "-o ConnectTimeout=2 -o ControlMaster=no",
+}
+
+
+class Fleet:
+    """Hosts api1 and api2 as folders."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for place in ("tasks/release", "vars"):
+            shutil.copytree(ROOT / "playbooks" / place, folder / place)
+        shutil.copy(ROOT / "playbooks/rollback.yml", folder)
+        for path in folder.rglob("*.yml"):
+            text = re.sub(f"cmd: {COMMAND}(.*)", r'cmd: "{{ command }}\1"', path.read_text())
+            text = text.replace(COMMAND, "{{ command }}").replace("become: true", "become: false")
+            path.write_text(text)
+        lock = (ROOT / "roles/app/files/host/lock.py").read_text()
+        (folder / "lock.py").write_text(lock.replace("/opt/fivebox", str(folder)))
+        self.hosts: dict[str, dict[str, object]] = {}
+        for name in ("api1", "api2"):
+            (folder / name).mkdir()
+            command = folder / name / "fivebox"
+            command.write_text(HOST.format(python=sys.executable))
+            command.chmod(0o755)
+            self.put(name)
+            self.hosts[name] = {"command": str(command), "ansible_connection": "local"}
+
+    def put(self, name: str, **changed: object) -> None:
+        """Let a host be in another state than the others."""
+        (self.folder / name / "state").write_text(json.dumps(STATE | changed))
+
+    def lose(self, name: str) -> None:
+        """Let a host not answer any more."""
+        self.hosts[name] |= LOST
+
+    def play(
+        self, playbook: str, *options: str, strategy: str = "mitogen_linear"
+    ) -> tuple[int, str]:
+        """Run a playbook; returns the exit status and what was printed, on one line."""
+        variables = {
+            "ansible_python_interpreter": sys.executable,
+            "app_release_archive": "fivebox-3.0.tar.gz",
+            "app_behind_nginx": "http://127.0.0.1",
+            "fivebox_lock_minutes": 5,
+            "fivebox_watch_seconds": 120,
+        }
+        inventory = self.folder / "hosts.yml"
+        groups = {"api": {"hosts": self.hosts}}
+        inventory.write_text(yaml.safe_dump({"all": {"children": groups, "vars": variables}}))
+        done = subprocess.run(
+            [
+                *(Path(sys.executable).parent / "ansible-playbook", "-i", inventory),
+                *(self.folder / playbook, *options),
+            ],
+            cwd=ROOT,
+            env=os.environ | {"ANSIBLE_STRATEGY": strategy},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+    def lock(self, *words: str) -> str:
+        command = [sys.executable, str(self.folder / "lock.py"), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    def shown(self, name: str, member: str = "release") -> str:
+        value: str = json.loads((self.folder / name / "state").read_text())[member]
+        return value
+
+    def done(self, name: str) -> list[str]:
+        """What a host was told to do, without questions."""
+        log = self.folder / name / "log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [line for line in lines if line != "show"]
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    return Fleet(tmp_path)
+
+
+def releases(fleet: Fleet) -> list[str]:
+    return [fleet.shown(name) for name in fleet.hosts]
+
+
+def test_a_rollback_goes_to_the_release_before(fleet: Fleet) -> None:
+    status, text = fleet.play("rollback.yml")
+    assert not status, text
+    assert releases(fleet) == ["1.0"] * 2
+    assert {fleet.shown(name, "good") for name in fleet.hosts} == {"1.0"}
+    assert fleet.lock("show") == "free"
+
+
+def test_after_half_a_deploy_it_goes_to_what_was_good(fleet: Fleet) -> None:
+    fleet.put("api2", release="3.0", back="2.0")
+    status, text = fleet.play("rollback.yml")
+    assert not status, text
+    assert releases(fleet) == ["2.0"] * 2
+    # Who served it all the time is left in peace.
+    assert fleet.done("api1") == ["good --forget"]
+
+
+def test_a_host_that_fails_takes_the_others_back(fleet: Fleet) -> None:
+    (fleet.folder / "api2/broken").touch()
+    status, text = fleet.play("rollback.yml")
+    assert status
+    assert "api2: Start the release in the idle slot" in text
+    assert "it does not start - the hosts serve 2.0" in text
+    assert releases(fleet) == ["2.0"] * 2
+    assert {fleet.shown(name, "good") for name in fleet.hosts} == {"2.0"}
+    assert fleet.lock("show") == "free"
+
+
+def test_a_release_of_an_older_schema_is_refused(fleet: Fleet) -> None:
+    for name in fleet.hosts:
+        fleet.put(name, outdated=["1.0"])
+    status, text = fleet.play("rollback.yml")
+    assert status
+    assert "a release since 1.0 contracted the schema" in text
+    assert releases(fleet) == ["2.0"] * 2
+    status, text = fleet.play("rollback.yml", "-e", "allow_contract=true")
+    assert not status, text
+    assert releases(fleet) == ["1.0"] * 2
+
+
+def test_the_lock_of_a_run_that_was_cut_off_is_broken_on_request(fleet: Fleet) -> None:
+    fleet.lock("take", "ada@desk (deploy 9)", "30")
+    status, text = fleet.play("rollback.yml")
+    assert status
+    assert "ada@desk (deploy 9) holds the lock since" in text
+    assert releases(fleet) == ["2.0"] * 2
+    status, text = fleet.play("rollback.yml", "-e", "break_lock=true")
+    assert not status, text
+    assert "taken over: ada@desk (deploy 9)" in text
+    assert fleet.lock("show") == "free"
+
+
+def test_a_limit_that_leaves_out_a_host_is_refused(fleet: Fleet) -> None:
+    status, text = fleet.play("rollback.yml", "--limit", "api2")
+    assert status
+    assert "--limit leaves out api1;" in text
+    assert releases(fleet) == ["2.0"] * 2
+
+
+# The last step is never taken: one before met a host that did not answer.
+STEPWISE = """
+- hosts: api
+  gather_facts: false
+  vars_files: [vars/release.yml]
+  vars: {release_verb: test}
+  tasks:
+    - ansible.builtin.include_tasks: tasks/release/lock.yml
+      when: inventory_hostname == release_keeper
+    - ansible.builtin.set_fact:
+        release_before: "2.0"
+        release_good: "2.0"
+        release_version: "3.0"
+        release_contracted: true
+- hosts: api
+  gather_facts: false
+  ignore_unreachable: true
+  vars_files: [vars/release.yml]
+  tasks:
+    - ansible.builtin.include_tasks: tasks/release/guarded.yml
+      vars: {step: "{{ item }}"}
+      loop: [cutover, settle]
+- hosts: api
+  gather_facts: false
+  ignore_unreachable: true
+  vars_files: [vars/release.yml]
+  tasks:
+    - ansible.builtin.include_tasks: tasks/release/return.yml
+      when: release_fault | length > 0
+    - ansible.builtin.include_tasks: tasks/release/free.yml
+      when: inventory_hostname == release_keeper
+"""
+
+
+@pytest.mark.parametrize("strategy", ["linear", "mitogen_linear"])
+def test_a_host_that_does_not_answer_stops_the_release(fleet: Fleet, strategy: str) -> None:
+    (fleet.folder / "stepwise.yml").write_text(STEPWISE)
+    # Asked whether it serves the release, a step would notice by itself; it must without that too.
+    cutover = fleet.folder / "tasks/release/cutover.yml"
+    cutover.write_text(cutover.read_text().partition("- name: Ask what")[0])
+    fleet.lose("api2")
+    status, text = fleet.play("stepwise.yml", strategy=strategy)
+    assert status
+    assert "api2: See that the host answered all along:" in text
+    assert "Connection refused" in text
+    assert "NOT back: api2: it does not answer;" in text
+    assert "WITH A SCHEMA THAT 3.0 CONTRACTED" in text
+    assert fleet.done("api1")[:3] == ["start 3.0", "serve http://127.0.0.1", "retire"]
+    assert releases(fleet) == ["2.0"] * 2
+    assert "good --forget" not in fleet.done("api1")
+    assert fleet.lock("show") == "free"
+
+
+# What a step runs of the role, and tasks that are not about the host.
+OF_THE_ROLE = ["content", "migrate", "release"]
+ON_THE_CONTROLLER = {
+    "block",
+    "assert",
+    "debug",
+    "set_fact",
+    "include_tasks",
+    "include_role",
+    "import_tasks",
+}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *sorted(STEPS.glob("*.yml")),
+        *(ROOT / f"roles/app/tasks/{name}.yml" for name in OF_THE_ROLE),
+    ],
+    ids=lambda path: path.stem,
+)
+def test_each_task_of_a_step_registers_its_result(path: Path) -> None:
+    if path.stem in ("return", "free", "give_up"):
+        pytest.skip("it ends a release, and looks at the outcome")
+    for task in yaml.safe_load(path.read_text()):
+        action = next((name for name in task if name.startswith("ansible.builtin.")), "block")
+        if action.removeprefix("ansible.builtin.") not in ON_THE_CONTROLLER:
+            assert task["register"].startswith(("__release_", "__app_")), task["name"]
