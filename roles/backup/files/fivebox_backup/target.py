@@ -118,7 +118,8 @@ def _choose(settings: Settings, repository: Repository, target: Target) -> Sourc
     archive = known[-1].archive
     archived = timelines.histories(repository, archive)
     begun = timelines.begun(archived, known)
-    timeline = target.timeline or max((each for each in begun if begun[each] <= at), default=min(begun))
+    at_that_moment = max((each for each in begun if begun[each] <= at), default=min(begun))
+    timeline = target.timeline or at_that_moment
     # Beyond where it left them, those before are branches that nobody went on with.
     left = timelines.forks(repository, archive, timeline) if timeline in archived else {}
     ends = {**left, timeline: inf}
