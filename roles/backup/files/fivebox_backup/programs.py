@@ -35,7 +35,7 @@ REMEDIES = (
     ("NoSuchBucket", "there is no such bucket (fivebox_backup_storage.bucket)"),
     (
         "unable to connect|unable to get address|connection refused|Connection refused|timeout"
-        "|no such host|unable to verify certificate|dial tcp",
+        "|no such host|unable to verify certificate|dial tcp|libssh2 handshake failed",
         "the storage does not answer as it should (fivebox_backup_storage)",
     ),
     (
