@@ -6,11 +6,14 @@ BEGIN;
 SET LOCAL session_replication_role = replica;
 SET LOCAL statement_timeout = 0;
 
--- Devices may have seen revisions that are gone. The counters go on at the next billion (EPOCH in
--- app/database/feed.py), above all of those: nobody makes as many changes, and JavaScript counts
--- exactly to nine million times it. Whoever pulled before is told to begin anew, as after a purge.
-UPDATE sync_state SET rev = (rev / 1000000000 + 1) * 1000000000,
-    purge_floor = (rev / 1000000000 + 1) * 1000000000;
+-- Devices may have seen revisions that are gone, also such as a restore before this one gave out.
+-- The counters go on at a thousand (EPOCH in app/database/feed.py) for each millisecond since 2026,
+-- above all of those: nobody makes as many changes. JavaScript counts so far exactly until 2311.
+-- Whoever pulled before is told to begin anew, as after a purge.
+UPDATE sync_state SET (rev, purge_floor) = (
+    SELECT epoch * 1000, epoch * 1000 FROM (
+        SELECT greatest(rev / 1000, (extract(epoch FROM now() - '2026-01-01Z') * 1000)::bigint) + 1
+    ) AS next (epoch));
 
 -- A refresh token that was exchanged since is unknown here and would count as stolen; one that was
 -- revoked since would serve again.

@@ -40,7 +40,7 @@ def _prepare() -> None:
 @sync.auth_required(auth)
 @sync.input(PullQuery, location="query", arg_name="query")
 @sync.output(PullOutput)
-@sync.doc(responses={410: "The device was away for too long: sync from nothing."})
+@sync.doc(responses={410: "Away for too long, or a backup was restored: sync from nothing."})
 def pull_collection(collection: str, query: PullQuery) -> Response:
     """RxDB: pull a page of what changed in a collection."""
     return _json(rxdb.pull(get_collection(collection), current_user_id(), query))

@@ -21,7 +21,7 @@ CLIENT: Final = "rxdb"
 
 
 class ResyncNeeded(Problem):
-    """Deletions that the client has not seen are gone from the feed."""
+    """Deletions that the client has not seen are gone from the feed, or it saw another one."""
 
     status, type = 410, "resync-needed"
 
@@ -34,7 +34,8 @@ def pull(collection: Collection, user_id: UUID, query: PullQuery) -> bytes:
     nothing: it has no row that those could have told it to drop.
 
     Raises:
-        ResyncNeeded: the client was away for longer than tombstones are kept.
+        ResyncNeeded: the client was away for longer than tombstones are kept, or knows what a
+            restored database does not.
     """
     with sync_round(CLIENT, "pull", user_id) as this:
         rows = store.execute(
@@ -43,10 +44,12 @@ def pull(collection: Collection, user_id: UUID, query: PullQuery) -> bytes:
         )
         newest, purge_floor, *_ = rows[0]
         floor = query.floor if query.rev else purge_floor
-        if query.rev < purge_floor and floor < purge_floor:
+        away = query.rev < purge_floor and floor < purge_floor
+        # Who saw what is newer than all there is saw it before the database was set back.
+        if away or query.rev > newest:
             raise ResyncNeeded(
-                "This device was away for too long to be told what was deleted meanwhile: remove "
-                "its local copy of the collection and sync from nothing."
+                "This device was away for too long, or the database was set back: remove its local "
+                "copy of the collection and sync from nothing."
             )
         rev, row_id = query.rev, query.id
         found = [row for row in rows if row.document is not None]

@@ -61,7 +61,8 @@ class _Feed:
         # What a new schema needs is asked for once: it must not be cut.
         limit = None if self.touched else max_rows + 1
         floor = self._select(MAX_REVISION, limit)
-        if not self.first and self.since < floor:
+        # Who saw what is newer than all there is saw it before the database was set back.
+        if not self.first and not floor <= self.since <= self.newest:
             self.since, self.first, self.replaces, limit = 0, True, True, None
             if self._select(MAX_REVISION, None) != floor:
                 return False
@@ -124,8 +125,8 @@ def push(user_id: UUID, changes: Mapping[str, TableChanges], last_pulled_at: int
     A row that is already as pushed is left alone, so a repeat after a lost reply succeeds.
 
     Raises:
-        Conflict: another device changed one of the rows since, or a backup was restored;
-            pull and push again.
+        Conflict: another device changed one of the rows since, or rows may be gone that the client
+            knows, as after a restore; pull and push again.
         Problem: 422, a row is not valid.
         ParentMissing: a row belongs to one that is not here.
     """
@@ -133,13 +134,13 @@ def push(user_id: UUID, changes: Mapping[str, TableChanges], last_pulled_at: int
     if unknown:
         raise Unprocessable(min(unknown), "is no collection here")
     with sync_round(CLIENT, "push", user_id) as this:
-        if (last_pulled_at - 1) // EPOCH < lock_feed(user_id) // EPOCH:
-            raise Conflict("The database was set back since your last pull; pull, then push again.")
+        feed = lock_feed(user_id)
+        since = last_pulled_at - 1
+        if since // EPOCH < feed.floor // EPOCH or since > feed.rev:
+            raise Conflict("Your last pull is not of this feed any more; pull, then push again.")
         for collection in all_collections().values():
             if collection.name in changes:
-                this.rows += _push(
-                    collection, user_id, changes[collection.name], last_pulled_at - 1
-                )
+                this.rows += _push(collection, user_id, changes[collection.name], since)
 
 
 def _push(collection: Collection, user_id: UUID, changes: TableChanges, since: int) -> int:

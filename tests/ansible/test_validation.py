@@ -34,7 +34,14 @@ SOUND: Settings = {
     **SECRETS,
 }
 STORAGE = {"endpoint": "https://s3.example.com", "bucket": "b", "region": "r"}
+OTHER_HOST = {
+    "host": "backup.example.com",
+    "user": "fivebox",
+    "path": "/srv/backups",
+    "known_hosts": f"backup.example.com ssh-ed25519 {KEY}",
+}
 KEYS = {"vault_backup_storage_access_key": "a", "vault_backup_storage_secret_key": "s"}
+SSH_KEY = {"vault_backup_storage_ssh_key": "-----BEGIN OPENSSH PRIVATE KEY-----"}
 FACTS: Settings = {
     "_ansible_facts_gathered": True,
     "ansible_distribution": "Debian",
@@ -242,6 +249,30 @@ def test_what_is_missing_is_as_the_inventory_shows_it(tmp_path: Path) -> None:
         (
             {"fivebox_backup_storage": STORAGE | {"ca": "/etc/ca.pem"}} | KEYS,
             "fivebox_backup_storage: ca must be a certificate",
+        ),
+        (
+            {"fivebox_backup_storage": OTHER_HOST | {"path": "backups"}} | SSH_KEY,
+            "fivebox_backup_storage: path backups is no folder such as /srv/backups",
+        ),
+        (
+            {"fivebox_backup_storage": OTHER_HOST | {"known_hosts": KEY}} | SSH_KEY,
+            "fivebox_backup_storage: known_hosts must be what ssh-keyscan backup.example.com",
+        ),
+        (
+            {"fivebox_backup_storage": OTHER_HOST | {"user": "-oProxyCommand=x"}} | SSH_KEY,
+            "fivebox_backup_storage: user -oProxyCommand=x is no name of an account",
+        ),
+        (
+            {"fivebox_backup_storage": OTHER_HOST | {"port": 0}} | SSH_KEY,
+            "fivebox_backup_storage: port 0 is no port",
+        ),
+        (
+            {"fivebox_backup_storage": OTHER_HOST},
+            "vault_backup_storage_ssh_key: fivebox_backup_storage needs it",
+        ),
+        (
+            {"fivebox_backup_storage": OTHER_HOST, "vault_backup_storage_ssh_key": KEY},
+            "vault_backup_storage_ssh_key: is no private key",
         ),
         ({"fivebox_backup_days": 0}, "fivebox_backup_days: 0 is no number of days from 1"),
         ({"vault_jwt_secret": SECRET[:31]}, "vault_jwt_secret: needs 32 characters or more"),

@@ -94,6 +94,52 @@ def test_a_push_that_crosses_the_restore_writes_nothing(
     assert device.push({"habits": {"updated": [row]}}).status_code == 204
 
 
+def test_two_restores_of_one_backup_are_told_apart(
+    register: Callable[..., Account], take: Callable[[], Backup]
+) -> None:
+    account = register()
+    Rxdb(account).store("habits", (habit(), None))
+    backup = take()
+    backup.restore("keep")
+    Rxdb(account).store("habits", (habit(name="Of the first"), habit()), (habit("gone"), None))
+    device, other = Rxdb(account), Watermelon(account)
+    assert device.documents().keys() == {"read", "gone"}
+    other.pull()
+    path = "/v1/habits/read"
+    seen = account.client.get(path, headers=account.headers).headers["ETag"]
+    backup.restore("keep")
+    # As many changes as the devices saw after the first restore.
+    Rxdb(account).store("habits", (habit(name="Of the second"), habit()))
+
+    row = {name: value for name, value in habit(name="Mine").items() if name != "_deleted"}
+    assert problem(other.push({"habits": {"updated": [row]}})) == (409, "conflict")
+    assert problem(device.pull()) == (410, "resync-needed")
+    answer = other.pull().get_json()
+    assert answer["experimentalStrategy"] == "replacement"
+    assert [row["name"] for row in answer["changes"]["habits"]["updated"]] == ["Of the second"]
+    stale = {**account.headers, "If-Match": seen}
+    assert account.client.patch(path, json={"name": "x"}, headers=stale).status_code == 412
+
+
+def test_a_device_that_saw_what_is_newer_than_everything_begins_anew(
+    register: Callable[..., Account],
+) -> None:
+    """So it is when a clock that was ahead during a restore is right in the next one."""
+    account = register()
+    Rxdb(account).store("habits", (habit(), None))
+    device, other = Rxdb(account), Watermelon(account)
+    device.documents()
+    other.pull()
+    device.checkpoint["rev"] += 1
+    other.last_pulled_at += 1
+
+    assert problem(other.push({"habits": {"deleted": ["read"]}})) == (409, "conflict")
+    assert problem(device.pull()) == (410, "resync-needed")
+    answer = other.pull().get_json()
+    assert answer["experimentalStrategy"] == "replacement"
+    assert [row["id"] for row in answer["changes"]["habits"]["updated"]] == ["read"]
+
+
 def test_revisions_of_rows_are_not_given_twice(
     register: Callable[..., Account], take: Callable[[], Backup]
 ) -> None:

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import metrics
@@ -14,6 +15,7 @@ from programs import Fault
 from restore import beside, check, discard, restore
 from server import stands_by
 from settings import Settings, load
+from target import Target, parse
 
 
 def main() -> None:
@@ -32,6 +34,7 @@ def _arguments() -> argparse.Namespace:
     verbs = parser.add_subparsers(dest="verb", required=True)
     running = verbs.add_parser("run", help="back up: fully once a day, else what changed")
     running.add_argument("--full", action="store_true", help="fully, also when that is not due")
+    running.add_argument("--trust-clock", action="store_true", help="though no time server does")
     preparing = verbs.add_parser("prepare", help="make the storage ready, and back up a first time")
     preparing.add_argument("mark", type=Path, help="file to make when that is done")
     verbs.add_parser("drill", help="restore the newest backup beside the live server and compare")
@@ -47,6 +50,8 @@ def _arguments() -> argparse.Namespace:
         restoring = verbs.add_parser(verb, help=help_text)
         restoring.add_argument("--to", default="latest", help="latest, a time, or a restore point")
         restoring.add_argument("--repository", type=int, default=0, help="1, or 2 for the copy")
+        restoring.add_argument("--set", default="", help="label of the backup to begin from")
+        restoring.add_argument("--timeline", type=int, default=0, help="to follow")
         if verb == "restore":
             restoring.add_argument("--sessions", choices=["end", "keep"], default="end")
             restoring.add_argument("--lossy", action="store_true", help="give newest writes up")
@@ -59,9 +64,9 @@ def _obey(settings: Settings, arguments: argparse.Namespace) -> None:
     if arguments.verb in ("run", "drill", "prepare", "status") and stands_by():
         _stand_by(arguments)
     elif arguments.verb == "run":
-        back_up(settings, arguments.full)
+        back_up(settings, arguments.full, arguments.trust_clock)
     elif arguments.verb == "prepare":
-        prepare()
+        prepare(settings)
         arguments.mark.touch()
         begin_backup()
     elif arguments.verb == "drill":
@@ -71,16 +76,20 @@ def _obey(settings: Settings, arguments: argparse.Namespace) -> None:
     elif arguments.verb == "status":
         print(_status(settings))
     elif arguments.verb == "check":
-        source = check(settings, arguments.to, arguments.repository)
-        print(f"{source.repository.place}: {source.backup.label}")
+        print(check(settings, _target(arguments)))
     elif arguments.verb == "restore":
-        options = (arguments.to, arguments.repository, arguments.sessions, arguments.lossy)
-        restore(settings, *options)
+        restore(settings, _target(arguments), arguments.sessions, arguments.lossy)
         begin_backup()
     elif arguments.verb == "beside":
-        beside(settings, arguments.to, arguments.repository)
+        beside(settings, _target(arguments))
     else:
         discard(settings)
+
+
+def _target(arguments: argparse.Namespace) -> Target:
+    wanted = parse(arguments.to)
+    chosen = {"repository": arguments.repository, "timeline": arguments.timeline}
+    return replace(wanted, **chosen, label=arguments.set)
 
 
 def _stand_by(arguments: argparse.Namespace) -> None:
@@ -98,7 +107,7 @@ def _status(settings: Settings) -> str:
         metrics.read(f"backup-{each.number}", "backup_last_success_timestamp")
         for each in settings.repositories
     ]
-    known = [end for end in ends if end is not None]
+    known = [end for end in ends if end]
     age = f"{(time.time() - min(known)) / 3600:.0f}h" if len(known) == len(ends) else "never"
     return age + (" (same disk!)" if all(each.local for each in settings.repositories) else "")
 

@@ -8,7 +8,8 @@ import files
 import metrics
 from programs import Fault, run
 from repository import Backup, backups, pgbackrest, refuse_wrong_clock
-from settings import Repository, Settings
+from settings import WORK, Repository, Settings
+from timelines import refuse_newer
 
 # A run may begin a little earlier than the day before.
 FULL_SECONDS = 23 * 3600
@@ -17,9 +18,11 @@ RESERVE_BYTES = 256 * 2**20
 # By this name the program makes restore points.
 POINT = Path("/usr/local/sbin/fivebox-restore-point")
 LOCAL = Path("/var/lib/pgbackrest")
+# Asks the next run for a full backup: the unit, which limits it, takes no options.
+FULL_ASKED = WORK / "full"
 
 
-def prepare() -> None:
+def prepare(settings: Settings) -> None:
     """Make the repositories ready, and prove that WAL gets there.
 
     Raises:
@@ -27,6 +30,8 @@ def prepare() -> None:
     """
     pgbackrest("stanza-create")
     pgbackrest("check")
+    for repository in settings.repositories:
+        files.prepare(settings, repository)
     link_point()
 
 
@@ -41,7 +46,7 @@ def begin_backup() -> None:
     run("systemctl", "start", "--no-block", "fivebox-backup.service")
 
 
-def back_up(settings: Settings, full: bool = False) -> None:
+def back_up(settings: Settings, full: bool = False, trusted: bool = False) -> None:
     """Back up: what is due, a full backup once a day and else an incremental one.
 
     A repository that fails does not keep the others from theirs.
@@ -49,35 +54,47 @@ def back_up(settings: Settings, full: bool = False) -> None:
     Args:
         settings: of the role.
         full: also when none is due.
+        trusted: whether the operator vouches for the clock.
 
     Raises:
         Fault: naming each repository that failed, and why.
     """
     faults = []
+    full = full or FULL_ASKED.exists()
     for repository in settings.repositories:
         try:
-            _back_up(settings, repository, full)
+            _back_up(settings, repository, full, trusted)
         except Fault as fault:
             faults.append(f"{repository.place}: {fault}")
     if faults:
         raise Fault("; ".join(faults))
+    if full:
+        FULL_ASKED.unlink(missing_ok=True)
 
 
-def _back_up(settings: Settings, repository: Repository, full: bool) -> None:
+def _back_up(settings: Settings, repository: Repository, full: bool, trusted: bool) -> None:
     begun = time.time()
     known = backups(repository)
-    refuse_wrong_clock(known)
+    refuse_wrong_clock(repository, known, trusted)
+    refuse_newer(repository, known)
     newest_full = max((each.begun for each in known if each.full), default=0)
     full = full or begun - newest_full > FULL_SECONDS
     if repository.local:
         _refuse_little_room(known, full)
-    pgbackrest(f"--type={'full' if full else 'incr'}", "backup", repository=repository)
+    kind = f"--type={'full' if full else 'incr'}"
+    pgbackrest(kind, "--no-expire-auto", "backup", repository=repository)
     known = backups(repository)
-    files.back_up(settings, repository, expire=full)
+    # Those before may be the last sound ones.
+    expire = full and not known[-1].damaged
+    if expire:
+        pgbackrest("expire", repository=repository)
+        known = backups(repository)
+    files.back_up(settings, repository, expire)
+    sound = max((each.ended for each in known if not each.damaged), default=0)
     metrics.write(
         f"backup-{repository.number}",
         {
-            "backup_last_success_timestamp": ("End of the newest good backup.", known[-1].ended),
+            "backup_last_success_timestamp": ("End of the newest sound backup.", sound),
             "backup_oldest_timestamp": ("From when on one can restore.", known[0].ended),
             "backup_seconds": ("What the newest backup took.", time.time() - begun),
             "backup_database_bytes": ("Size of the database in it.", known[-1].size),

@@ -3,9 +3,10 @@
 import hashlib
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import files
 import metrics
 from points import await_segment, note
 from programs import Fault, run
@@ -113,8 +114,8 @@ def _rows(session: Any) -> Rows:
 
 def _drill(settings: Settings, repository: Repository, mark: Mark) -> None:
     begun = time.time()
-    source = choose(settings, Target(), repository.number)
-    source = type(source)(source.repository, source.backup, Target(mark.made_at, mark.point))
+    newest = choose(settings, Target(repository=repository.number))
+    source = replace(newest, target=Target(mark.made_at, mark.point))
     scratch = Scratch(settings, f"drill-{repository.number}")
     # What a drill that was cut short left.
     scratch.remove()
@@ -125,17 +126,23 @@ def _drill(settings: Settings, repository: Repository, mark: Mark) -> None:
         _check(settings, scratch, mark)
     finally:
         scratch.remove()
+    size = files.check(settings, repository)
     metrics.write(
         f"drill-{repository.number}",
         {
             "drill_last_success_timestamp": ("End of the last drill that passed.", time.time()),
             "drill_restore_seconds": ("What its restore took.", restored - begun),
             "drill_data_age_seconds": ("Age of the archive's newest data.", begun - mark.made_at),
+            "drill_files_bytes": ("Size of the users' files in the newest snapshot.", size),
         },
         repository=repository.number,
     )
     compared = "all commits" if mark.rows is None else f"{len(mark.rows)} tables"
-    print(f"{repository.place}: {source.backup.label} restores; compared: {compared}", flush=True)
+    print(
+        f"{repository.place}: {source.backup.label} restores; compared: {compared}; "
+        f"files: {size / 2**20:.0f} MiB",
+        flush=True,
+    )
 
 
 def _check(settings: Settings, scratch: Scratch, mark: Mark) -> None:

@@ -23,10 +23,19 @@ REMEDIES = (
         "AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|Forbidden|\\[403\\]",
         "the storage refuses the access key (vault_backup_*_access_key, _secret_key)",
     ),
+    (
+        "known.?host|[Hh]ost key verification failed",
+        "the storage shows another key than known_hosts has (fivebox_backup_storage)",
+    ),
+    (
+        "[Pp]ublic key authentication failed|Permission denied \\(|unable to authenticate"
+        "|LIBSSH2_ERROR_AUTHENTICATION_FAILED",
+        "the storage refuses the account or its key (vault_backup_*_ssh_key)",
+    ),
     ("NoSuchBucket", "there is no such bucket (fivebox_backup_storage.bucket)"),
     (
         "unable to connect|unable to get address|connection refused|Connection refused|timeout"
-        "|no such host|unable to verify certificate|dial tcp",
+        "|no such host|unable to verify certificate|dial tcp|libssh2 handshake failed",
         "the storage does not answer as it should (fivebox_backup_storage)",
     ),
     (

@@ -10,11 +10,26 @@ from settings import STANZA, Repository
 
 # Two clocks of one network are not that far apart.
 SKEW_SECONDS = 60
+# By more than this no clock may go on without a time server: the oldest backups would expire.
+JUMP_SECONDS = 3 * 86400
 
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup; times are seconds since 1970, sizes bytes."""
+    """A backup; times are seconds since 1970, sizes bytes.
+
+    Attributes:
+        label: pgBackRest's name.
+        full: not incremental.
+        begun: when.
+        ended: when.
+        size: of the database in it.
+        damaged: whether pages in it have a wrong checksum.
+        version: of PostgreSQL.
+        archive: folder of its WAL.
+        timeline: of its end.
+        position: of its end in the WAL (LSN).
+    """
 
     label: str
     full: bool
@@ -23,6 +38,9 @@ class Backup:
     size: int
     damaged: bool
     version: str
+    archive: str
+    timeline: int
+    position: int
 
 
 def pgbackrest(*words: str, repository: Repository | None = None, level: str = "info") -> str:
@@ -65,20 +83,46 @@ def backups(repository: Repository) -> list[Backup]:
             each["info"]["size"],
             bool(each.get("error")),
             versions[each["database"]["id"]],
+            f"{versions[each['database']['id']]}-{each['database']['id']}",
+            int(each["archive"]["stop"][:8], 16),
+            position(each["lsn"]["stop"]),
         )
         for each in stanza.get("backup", [])
     ]
 
 
-def refuse_wrong_clock(known: list[Backup]) -> None:
-    """Refuse to go on when the newest backup is from the future.
+def position(text: str) -> int:
+    """A place in the WAL, from its text such as 0/5000028."""
+    high, _, low = text.partition("/")
+    return (int(high, 16) << 32) + int(low, 16)
+
+
+def refuse_wrong_clock(repository: Repository, known: list[Backup], trusted: bool) -> None:
+    """Refuse to go on when the clock is wrong, before it expires backups or blocks later ones.
+
+    Args:
+        repository: of the backups.
+        known: its backups.
+        trusted: whether the operator vouches for a long time without a backup.
 
     Raises:
-        Fault: the clock is behind it.
+        Fault: the clock is behind the newest backup; or long after it, and nobody confirms that.
     """
-    behind = known[-1].ended - time.time() if known else 0
-    if behind > SKEW_SECONDS:
+    passed = time.time() - known[-1].ended if known else 0.0
+    if passed < -SKEW_SECONDS:
         raise Fault(
-            f"the clock of this host is {behind:.0f} s behind its newest backup; set it "
-            "(timedatectl), or backups and restores to a time go wrong"
+            f"the clock of this host is {-passed:.0f} s behind its newest backup; set it "
+            "(timedatectl). If it was ahead when that was made, remove that: sudo -u postgres "
+            f"pgbackrest --stanza={STANZA} --repo={repository.number} --set={known[-1].label} "
+            "expire"
         )
+    if passed > JUMP_SECONDS and not trusted and not _is_synchronized():
+        raise Fault(
+            f"by the clock of this host its newest backup is {passed / 86400:.0f} days old, and no "
+            "time server confirms that (timedatectl); one that is ahead would expire good backups. "
+            "Set it; if it is right: fivebox-backup run --trust-clock"
+        )
+
+
+def _is_synchronized() -> bool:
+    return run("timedatectl", "show", "--property=NTPSynchronized", "--value").strip() == "yes"

@@ -1,6 +1,6 @@
 """Setting the live cluster back, or bringing it onto a new host."""
 
-import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -16,32 +16,41 @@ from repository import pgbackrest
 from scratch import RECOVERY_SECONDS, Scratch, refuse_little_room
 from server import ask, connection
 from settings import DATABASE, Settings
-from target import Source, choose, parse
+from target import Source, Target, choose
 
 ARCHIVE_SECONDS = 120
 REPLACED = ".replaced-"
 SCRATCH = "scratch"
+PATRONI = Path("/etc/patroni/config.yml")
+GIVE_UP = "give the newest writes up: -e restore_lossy=true (fivebox-backup restore --lossy)"
+# Of the recovery. hot_standby needs the sizes of the server that was backed up, which may have been
+# larger. Nothing is archived before the restored cluster stays: its timeline would seem to be the
+# one to follow although the replaced cluster is put back.
+RECOVERY = ("hot_standby=off", "archive_command=")
+SETTINGS = (
+    *("hot_standby", "archive_command", "restore_command", "recovery_target_timeline"),
+    *("recovery_target_time", "recovery_target_name", "recovery_target_action"),
+)
 
 
-def check(settings: Settings, target: str, repository: int) -> Source:
+def check(settings: Settings, target: Target) -> Source:
     """Find out whether a restore would go through, and change nothing.
 
     Args:
         settings: of the role.
-        target: latest, a time with its zone, or the full name of a restore point.
-        repository: its number; 0 takes the first that has what is needed.
+        target: of the restore.
 
     Raises:
         Fault: why it would not.
     """
-    source = choose(settings, parse(target), repository)
+    source = choose(settings, target)
     refuse_little_room(settings.data.parent, source)
+    # A fault of the files' repository must show before the database is replaced.
+    files.snapshots(settings, source.repository)
     return source
 
 
-def restore(
-    settings: Settings, target: str, repository: int, sessions: str, lossy: bool = False
-) -> None:
+def restore(settings: Settings, target: Target, sessions: str, lossy: bool = False) -> None:
     """Replace the cluster of this host; the replaced one is kept beside it.
 
     When the restored cluster does not come up, the replaced one is put back and started.
@@ -49,15 +58,19 @@ def restore(
     Args:
         settings: of the role.
         target: as in `check`.
-        repository: as in `check`.
         sessions: end or keep those of all devices.
         lossy: go on although the newest writes of this host are not in the archive.
 
     Raises:
         Fault: it is refused, or failed; the text says which, and why.
     """
-    source = check(settings, target, repository)
-    print(f"From {source.repository.place}: {source.backup.label}", flush=True)
+    if PATRONI.exists():
+        raise Fault(
+            "this host is a member of a database cluster, which would undo a restore: "
+            "fivebox-backup beside (docs/database-cluster.md)"
+        )
+    source = check(settings, target)
+    print(f"From {source}", flush=True)
     with _users_stopped(settings):
         if not lossy:
             _save_newest_writes(settings)
@@ -72,20 +85,16 @@ def restore(
     print(f"Restored. The replaced data is kept in {replaced}.", flush=True)
 
 
-def beside(settings: Settings, target: str, repository: int) -> None:
+def beside(settings: Settings, target: Target) -> None:
     """Restore into a cluster beside the live one, which stays as it is.
 
     Raises:
-        Fault: as `check`; or there is such a cluster already.
+        Fault: there is such a cluster already, or too little room, or nothing to restore from.
     """
-    source = choose(settings, parse(target), repository)
+    source = choose(settings, target)
     scratch = Scratch(settings, SCRATCH)
     scratch.restore(source)
-    try:
-        scratch.start()
-    except BaseException:
-        scratch.remove()
-        raise
+    scratch.start()
     print(f"sudo -u postgres psql --host {scratch.folder} --port 5433 {DATABASE}", flush=True)
 
 
@@ -110,6 +119,8 @@ def _users_stopped(settings: Settings) -> Iterator[None]:
     units = [line.split()[0] for line in told.splitlines() if line]
     if units:
         run("systemctl", "stop", *units)
+    # A backup that is under way would only fail, and one begins after the restore.
+    run("systemctl", "stop", "fivebox-backup.service", "fivebox-backup-drill.service")
     try:
         yield
     finally:
@@ -128,23 +139,36 @@ def _save_newest_writes(settings: Settings) -> None:
         if ready:
             raise Fault(
                 f"the server is down, and {len(ready)} segments of its WAL are not in the archive; "
-                "start it, or give their writes up with --lossy"
+                f"start it, or {GIVE_UP}"
             ) from None
     except Fault as fault:
-        raise Fault(f"{fault}; or give the newest writes up with --lossy") from None
+        raise Fault(f"{fault}; or {GIVE_UP}") from None
 
 
 def _set_aside(settings: Settings) -> Path:
-    run("systemctl", "stop", settings.unit)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    replaced = settings.data.with_name(f"{settings.data.name}{REPLACED}{stamp}")
-    if settings.data.exists():
-        settings.data.rename(replaced)
     for folder in settings.files:
         if Path(folder).is_dir():
             # Links: the files never change, and the clean-up takes only names away.
             run("cp", "--archive", "--link", folder, f"{folder}{REPLACED}{stamp}")
+    run("systemctl", "stop", settings.unit)
+    if _runs(settings):
+        raise Fault(
+            f"a server still runs in {settings.data}, which {settings.unit} has not started"
+        )
+    replaced = settings.data.with_name(f"{settings.data.name}{REPLACED}{stamp}")
+    if settings.data.exists():
+        settings.data.rename(replaced)
     return replaced
+
+
+def _runs(settings: Settings) -> bool:
+    command = [str(settings.programs / "pg_ctl"), "--pgdata", str(settings.data), "status"]
+    try:
+        run(*command, user="postgres")
+    except Fault:
+        return False
+    return True
 
 
 def _put_back(settings: Settings, replaced: Path) -> None:
@@ -160,18 +184,24 @@ def _put_back(settings: Settings, replaced: Path) -> None:
 def _bring_here(settings: Settings, source: Source, sessions: str) -> None:
     settings.data.mkdir(mode=0o700)
     shutil.chown(settings.data, "postgres", "postgres")
-    pgbackrest(*source.options(), "restore", repository=source.repository)
+    recovery = [f"--recovery-option={each}" for each in RECOVERY]
+    pgbackrest(*source.options(), *recovery, "restore", repository=source.repository)
+    # It resets the count of restarts; where the unit is not loaded there is none.
+    with suppress(Fault):
+        run("systemctl", "reset-failed", settings.unit)
     begun = time.time()
     run("systemctl", "start", "--no-block", settings.unit)
     _await_recovered(settings, begun)
     words = ["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]
     said = ["--set", f"sessions={sessions}", "--dbname", DATABASE]
     run("psql", *words, *said, user="postgres", text=settings.after_restore)
+    with connection("postgres") as session, session.cursor() as cursor:
+        for name in SETTINGS:
+            cursor.execute(f"ALTER SYSTEM RESET {name}")
+        cursor.execute("SELECT pg_reload_conf()")
 
 
 def _await_recovered(settings: Settings, begun: float) -> None:
-    log = Path(f"/var/log/postgresql/postgresql-{settings.version}-main.log")
-    beginning = log.stat().st_size if log.exists() else 0
     deadline = time.monotonic() + RECOVERY_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -182,10 +212,18 @@ def _await_recovered(settings: Settings, begun: float) -> None:
                 if started > begun - 1 and not ask(session, "SELECT pg_is_in_recovery()"):
                     return
         except psycopg2.OperationalError:
-            with log.open(errors="replace") as file:
-                file.seek(beginning, os.SEEK_SET)
-                fatal = [line for line in file if "FATAL:" in line and "starting up" not in line]
-            if fatal and "not yet accepting" not in fatal[-1]:
-                raise Fault(f"PostgreSQL: {fatal[-1].partition('FATAL:')[2].strip()}") from None
+            # A recovery that ends the server will do so again.
+            if run("systemctl", "show", "--property=NRestarts", "--value", settings.unit) != "0\n":
+                raise Fault(f"PostgreSQL: {_last_words(begun)}") from None
         time.sleep(0.5)
     raise Fault("the restored cluster does not end its recovery")
+
+
+def _last_words(begun: float) -> str:
+    words = ["--identifier=postgresql", f"--since=@{begun:.0f}", "--output=cat", "--no-pager"]
+    said = [
+        line.partition(":")[2].strip()
+        for line in run("journalctl", *words).splitlines()
+        if re.search(r"FATAL|PANIC", line) and "the database system is" not in line
+    ]
+    return said[0] if said else "the restored server ends: journalctl -t postgresql"

@@ -61,8 +61,15 @@ class Scratch:
         """
         if self.folder.exists():
             raise Fault(f"{self.folder} exists; remove it first: fivebox-backup discard")
+        refuse_little_room(self.folder.parent, source)
         self.folder.mkdir(mode=0o700)
-        refuse_little_room(self.folder, source)
+        try:
+            self._fill(source)
+        except BaseException:
+            self.remove()
+            raise
+
+    def _fill(self, source: Source) -> None:
         (self.folder / "postgresql.conf").write_text(
             CONFIG.format(port=PORT, folder=self.folder).lstrip()
         )
@@ -77,8 +84,15 @@ class Scratch:
         """Start the server and wait until it has replayed the WAL.
 
         Raises:
-            Fault: it does not get there.
+            Fault: it does not get there; nothing of it is left.
         """
+        try:
+            self._start()
+        except BaseException:
+            self.remove()
+            raise
+
+    def _start(self) -> None:
         options = f"-c config_file={self.folder}/postgresql.conf"
         command = [str(self._settings.programs / "pg_ctl"), "--pgdata", str(self.data), "--wait"]
         log = self.folder / "log"
