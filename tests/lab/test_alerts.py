@@ -36,6 +36,8 @@ PSQL = "runuser -u postgres -- psql -qd fivebox -c"
 CERTIFICATE = "/etc/nginx/tls/fullchain.pem"
 KEY = "/etc/nginx/tls/privkey.pem"
 TRUSTED = "/etc/ssl/certs/lab-issued.pem"
+SETTINGS = "/etc/prometheus/prometheus.yml"
+GONE = '      - {targets: ["127.0.0.1:1"], labels: {job: node, host: gone}}'
 FIGURES = "/var/lib/prometheus/node-exporter"
 
 
@@ -91,9 +93,15 @@ FURTHER = [
     Fault("DatabaseDown", "systemctl stop postgresql", "systemctl start postgresql"),
     Fault("ApiDown", "systemctl stop fivebox-api@blue", "systemctl start fivebox-api@blue"),
     Fault(
-        "HostDown",
+        "ServiceUnread",
         "systemctl stop prometheus-node-exporter",
         "systemctl start prometheus-node-exporter",
+    ),
+    # The only host is never down for itself, so it reads another one that there is not.
+    Fault(
+        "HostDown",
+        f"sed -i 's/^    static_configs:/&\\n{GONE}/' {SETTINGS} && systemctl reload prometheus",
+        f"sed -i '/host: gone/d' {SETTINGS} && systemctl reload prometheus",
     ),
     Fault(
         "FiguresStale",
