@@ -18,14 +18,17 @@ GRAFANA = sorted((ROOT / "docs/grafana").glob("*.json"))
 WORDS = {"and", "or", "unless", "bool", "offset"}
 GROUPINGS = r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)"
 DRILLED = "/var/lib/prometheus/node-exporter/drill-1.prom"
-# What one host at rest does not have, since when one has it, and the file that measures it.
-API = "app/operations/metrics.py"
+# What one host at rest does not have, from when on it has it, and the file that measures it.
+API, SCRIPT = "app/operations/metrics.py", "roles/exporters/files/fivebox-figures"
 LATER = {
     "account_deletions_total": ("an account was deleted", API),
     "cache_requests_total": ("content was asked for", API),
     "content_edge_purges_total": ("content was written", API),
     "content_upstream_fetches_total": ("an upstream is set and content was asked for", API),
     "file_bytes_total": ("a file was uploaded", API),
+    "fivebox:members_expected": ("there is a cluster", "playbooks/group_vars/all.yml"),
+    "fivebox_certificate_end_timestamp": ("there are several hosts", SCRIPT),
+    "fivebox_members": ("there is a cluster", SCRIPT),
     "login_attempts_total": ("somebody logged in", API),
     "mails_queued_total": ("a mail was due", API),
     "recommender_calls_total": (
