@@ -38,6 +38,9 @@ SEARCHES = {
 }
 KNOWN_IN_THE_LINE = {"timestamp", "service", "version", "level", "event", "exception", "route"}
 
+# What begins a line, steers a terminal, or turns the direction of the text.
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
 Entry = dict[str, Any]
 
 
@@ -60,7 +63,7 @@ def main() -> None:
     if not entries:
         sys.exit('Nothing was found; SINCE="3 days ago" looks further back.')
     for entry in entries:
-        print(json.dumps(entry, ensure_ascii=False) if given.json else show(entry))
+        print(plain(json.dumps(entry, ensure_ascii=False)) if given.json else show(entry))
 
 
 def _arguments(given: argparse.Namespace) -> list[str]:
@@ -145,11 +148,20 @@ def _message(text: str) -> Entry:
     return parsed if isinstance(parsed, dict) else {"message": text}
 
 
+def plain(text: str) -> str:
+    """A text in which control characters are shown, as JSON writes them."""
+    return CONTROLS.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
 def show(entry: Entry) -> str:
-    """One line for people: when, where, who, what; the stack of an error below it."""
+    """One line for people: when, where, who, what; the stack of an error indented below it.
+
+    Whoever sends a request has a say in what is logged: nothing of it begins a line, or steers the
+    terminal.
+    """
     head = f"{entry['time'][:23]} {entry['host']:<12} {_name(entry):<12}"
     if "message" in entry:
-        return f"{head} {entry['message']}"
+        return plain(f"{head} {entry['message']}")
     words = [str(entry.get("event", "")), str(entry.get("route", ""))]
     words += [
         f"{name}={value}"
@@ -157,8 +169,9 @@ def show(entry: Entry) -> str:
         if name not in KNOWN_IN_THE_LINE | {"time", "host", "from", "unit"}
         and value not in (None, "")
     ]
-    line = " ".join([head, *filter(None, words)])
-    return f"{line}\n{entry['exception']}" if "exception" in entry else line
+    stack = str(entry.get("exception", "")).splitlines()
+    lines = [" ".join([head, *filter(None, words)]), *(f"    {line}" for line in stack)]
+    return "\n".join(map(plain, lines))
 
 
 def _name(entry: Entry) -> str:

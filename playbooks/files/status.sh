@@ -9,6 +9,8 @@ end=$(openssl x509 -enddate -noout -in /etc/nginx/tls/fullchain.pem 2>/dev/null 
 [ -z "$end" ] || days=$((($(date -d "$end" +%s) - $(date +%s)) / 86400))
 disk=$(df --output=pcent / | tail -n 1 | tr -d ' ')
 memory=$(awk '/MemAvailable/ { print int($2 / 1024) " MiB" }' /proc/meminfo)
+oldest=$(journalctl --quiet --output short-unix 2>/dev/null | head -n 1 | cut -d. -f1)
+[ -z "$oldest" ] || logs=$((($(date +%s) - oldest) / 86400))
 ask_database() {
   runuser -u postgres -- psql --no-psqlrc -Atc "$1" 2>/dev/null
 }
@@ -18,4 +20,4 @@ if [ -d /etc/postgresql ]; then
     coalesce(round(extract(epoch FROM now() - pg_last_xact_replay_timestamp())) || ' s', '-') ELSE 'primary' END")
 fi
 lock=$([ ! -e /opt/fivebox/lock ] || /usr/local/sbin/fivebox lock show)
-echo "$(hostname)|${release:--}|${slot:--}|${health:--}|${up:--} min|${days:--}|$disk|$memory|${backup:--}|${lag:--}|$lock"
+echo "$(hostname)|${release:--}|${slot:--}|${health:--}|${up:--} min|${days:--}|$disk|$memory|${logs:--} d|${backup:--}|${lag:--}|$lock"

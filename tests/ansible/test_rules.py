@@ -12,7 +12,7 @@ import yaml
 
 from tests.ansible.rules.__main__ import FILES, unit_tests
 from tests.ansible.rules.day import DAY_MINUTES, FLEET, SINGLE, Day, load
-from tests.ansible.rules.faults import FAULTS, MINUTES
+from tests.ansible.rules.faults import FAULTS, FAULTS_OF_FLEETS, MINUTES, Fault
 from tests.ansible.rules.series import Series, counter
 
 
@@ -34,10 +34,12 @@ def test_the_evening_is_busy_and_the_night_is_not() -> None:
     assert 0 < 5 * min(by_minute) < 20
 
 
-@pytest.mark.parametrize("groups", [SINGLE, FLEET], ids=["single", "fleet"])
-def test_no_fault_is_without_figures(groups: dict[str, list[str]]) -> None:
+@pytest.mark.parametrize(
+    ("groups", "faults"), [(SINGLE, FAULTS), (FLEET, FAULTS_OF_FLEETS)], ids=["single", "fleet"]
+)
+def test_no_fault_is_without_figures(groups: dict[str, list[str]], faults: list[Fault]) -> None:
     day = Day(groups, MINUTES)
-    assert [fault for fault in FAULTS if not fault.change(day)] == []
+    assert [fault for fault in faults if not fault.change(day)] == []
 
 
 def test_nothing_fires_on_a_normal_day_and_everything_when_all_is_wrong(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from redis import Redis, RedisError
 from app.redis_client import connect
 from scripts import internal_ca
 from scripts.make_secrets import NAMES
-from tests.lab import base, figures, hosts, network
+from tests.lab import base, counted, figures, hosts, network
 from tests.lab.playbooks import ROOT, STORAGE, run_playbook
 from tests.lab.state import FOLDER, KEY, NUMBER, public_key, require_machine, run
 from tests.lab.storage import Storage
@@ -92,6 +92,9 @@ class Cluster:
             "fivebox_admin_keys": [public_key().strip()],
             "fivebox_release": str(ROOT / "VERSION"),
             "fivebox_host_memory_mb": MEMORY_MB,
+            # What a monitor host would read, were there one.
+            "fivebox_watched": True,
+            "exporters_interval_seconds": 2,
         }
         settings = self.folder / "group_vars"
         settings.mkdir(exist_ok=True)
@@ -163,6 +166,7 @@ def main() -> None:
         _convert(cluster)
         if cluster.play("site"):
             sys.exit("The second run of site.yml changed something")
+        counted.expect(cluster.hosts.values(), len(MEMBERS))
         _faults(cluster, arguments.rounds)
         _back_up(cluster)
         _lose_quorum(cluster)
@@ -266,10 +270,12 @@ def _lose_quorum(cluster: Cluster) -> None:
         late = [name for at, name in writer.acknowledged if at > alone + 1]
         if late:
             sys.exit(f"One host alone acknowledged {len(late)} writes")
+        counted.expect([primary], 0, "etcd", "sentinel")
         for host in others:
             host.boot()
         writer.await_writes(time.monotonic(), RECOVERY_SECONDS)
     cluster.primary()
+    counted.expect(cluster.hosts.values(), len(MEMBERS))
     if lost := writer.lost():
         sys.exit(f"Lost after a lost quorum: {sorted(lost)[:10]}")
 

@@ -36,7 +36,9 @@ PSQL = "runuser -u postgres -- psql -qd fivebox -c"
 CERTIFICATE = "/etc/nginx/tls/fullchain.pem"
 KEY = "/etc/nginx/tls/privkey.pem"
 TRUSTED = "/etc/ssl/certs/lab-issued.pem"
-STAMP = "/var/lib/prometheus/node-exporter/provoked.prom"
+SETTINGS = "/etc/prometheus/prometheus.yml"
+GONE = '      - {targets: ["127.0.0.1:1"], labels: {job: node, host: gone}}'
+FIGURES = "/var/lib/prometheus/node-exporter"
 
 
 @dataclass
@@ -46,6 +48,15 @@ class Fault:
     alert: str
     make: str
     mend: str
+
+
+def _aged(alert: str, kind: str, unit: str) -> Fault:
+    """What its program left looks as if it had not run since 1970, until it runs again."""
+    made = f"s/^({kind}_last_success_timestamp[{{].*) .*/\\1 1/"
+    file = f"{FIGURES}/{kind}-1.prom"
+    # Of the drill there may be none yet.
+    make = f"{{ test -e {file} || systemctl start {unit}; }} && sed -i -E '{made}' {file}"
+    return Fault(alert, f"{make} && grep -q ' 1$' {file}", f"systemctl start {unit}")
 
 
 REDIS = "redis-cli --no-auth-warning"
@@ -74,6 +85,7 @@ TOGETHER = [
     ),
 ]
 SINGLE = [
+    _aged("BackupTooOld", "backup", "fivebox-backup"),
     Fault("NginxDown", "systemctl stop nginx", "systemctl start nginx"),
     Fault("RedisDown", "systemctl stop redis-server", "systemctl start redis-server"),
 ]
@@ -81,9 +93,15 @@ FURTHER = [
     Fault("DatabaseDown", "systemctl stop postgresql", "systemctl start postgresql"),
     Fault("ApiDown", "systemctl stop fivebox-api@blue", "systemctl start fivebox-api@blue"),
     Fault(
-        "HostDown",
+        "ServiceUnread",
         "systemctl stop prometheus-node-exporter",
         "systemctl start prometheus-node-exporter",
+    ),
+    # The only host is never down for itself, so it reads another one that there is not.
+    Fault(
+        "HostDown",
+        f"sed -i 's/^    static_configs:/&\\n{GONE}/' {SETTINGS} && systemctl reload prometheus",
+        f"sed -i '/host: gone/d' {SETTINGS} && systemctl reload prometheus",
     ),
     Fault(
         "FiguresStale",
@@ -91,14 +109,7 @@ FURTHER = [
         "touch -d '1 hour ago' /var/lib/prometheus/node-exporter/fivebox-services.prom",
         "systemctl start fivebox-figures",
     ),
-    *(
-        Fault(
-            alert,
-            f"echo fivebox_{figure}_last_success_timestamp 1 > {STAMP}",
-            f"echo fivebox_{figure}_last_success_timestamp $(date +%s) > {STAMP}",
-        )
-        for alert, figure in [("BackupTooOld", "backup"), ("DrillTooOld", "drill")]
-    ),
+    _aged("DrillTooOld", "drill", "fivebox-backup-drill"),
     Fault(
         "DatabaseConnectionsHigh",
         'for i in $(seq 34); do systemd-run --quiet --unit="held-$i" '

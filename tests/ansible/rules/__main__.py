@@ -11,7 +11,15 @@ from typing import Any
 import yaml
 
 from tests.ansible.rules.day import FLEET, SINGLE, Day
-from tests.ansible.rules.faults import FAULTS, MINUTES, OF_SMALL_HOSTS
+from tests.ansible.rules.faults import (
+    FAULTS,
+    FAULTS_OF_FLEETS,
+    LATER,
+    MINUTES,
+    OF_FLEETS,
+    OF_SMALL_HOSTS,
+    Fault,
+)
 
 FILES = Path(__file__).resolve().parents[3] / "roles/prometheus/files/rules"
 ON_A_HOST = "/etc/prometheus/fivebox-rules.yml"
@@ -27,8 +35,8 @@ def unit_tests(*rules: str) -> dict[str, Any]:
     cases = [
         _normal_day("one host", SINGLE),
         _normal_day("a fleet", FLEET),
-        _evening("one host", SINGLE, alerts()),
-        _evening("a fleet", FLEET, alerts() - set(OF_SMALL_HOSTS)),
+        _evening("one host", SINGLE, FAULTS, alerts() - LATER - OF_FLEETS),
+        _evening("a fleet", FLEET, FAULTS_OF_FLEETS, alerts() - LATER - OF_SMALL_HOSTS),
     ]
     return {"rule_files": list(rules), "evaluation_interval": "1m", "tests": cases}
 
@@ -46,9 +54,11 @@ def _normal_day(whose: str, groups: dict[str, list[str]]) -> dict[str, Any]:
     return _case(f"A normal day of {whose} fires nothing", Day(groups), "24h", fired, [])
 
 
-def _evening(whose: str, groups: dict[str, list[str]], names: set[str]) -> dict[str, Any]:
+def _evening(
+    whose: str, groups: dict[str, list[str]], faults: list[Fault], names: set[str]
+) -> dict[str, Any]:
     day = Day(groups, MINUTES)
-    for fault in FAULTS:
+    for fault in faults:
         fault.change(day)
     fire = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(names)]
     name = f"An evening of {whose} with every fault fires everything"

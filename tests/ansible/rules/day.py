@@ -26,7 +26,7 @@ FLEET = {
     "edge": ["edge1", "edge2"],
     "api": ["api1", "api2", "api3"],
     "database": ["database1", "database2", "database3"],
-    "cache": ["cache1"],
+    "cache": ["cache1", "cache2", "cache3"],
     "monitor": ["monitor1"],
 }
 SINGLE = {group: ["box"] for group in FLEET}
@@ -83,6 +83,11 @@ UNITS = (
     Unit("nginx.service", "active"),
     Unit("ssh.service", "active"),
 )
+# Who sends the logs of a fleet to its monitor host.
+SHIPPER = Unit("systemd-journal-upload.service", "active")
+# Of a cluster; the primary counts those that follow it, else each member counts itself.
+COUNTED_BY_PRIMARY = {"postgresql": "database", "redis": "cache"}
+COUNTED_BY_EACH = {"patroni": "database", "etcd": "database", "sentinel": "cache"}
 STATES = ("activating", "active", "deactivating", "failed", "inactive")
 
 
@@ -118,6 +123,8 @@ class Day:
         for host in groups["edge"]:
             self._edge(host)
         self._monitor(groups["monitor"][0])
+        if not self.light:
+            self._members()
 
     def _gauge(self, name: str, labels: Labels, value: Callable[[int], Value]) -> None:
         self.series.append(Series(name, labels, gauge(self.minutes, value)))
@@ -182,8 +189,14 @@ class Day:
             disk = {**of, "device": "/dev/vda1", "fstype": "ext4", "mountpoint": mountpoint}
             self._gauge("node_filesystem_size_bytes", disk, lambda _: DISK)
             self._gauge("node_filesystem_avail_bytes", disk, avail)
-        for unit in UNITS:
+        for unit in (*UNITS, *(() if self.light else (SHIPPER,))):
             self._unit(of, unit)
+        self._gauge("node_timex_sync_status", of, lambda _: 1)
+        self._gauge("node_timex_maxerror_seconds", of, lambda _: 0.1)
+        if not self.light:
+            target = {**of, "target": "/etc/fivebox-tls/cert.pem"}
+            name = "fivebox_certificate_end_timestamp"
+            self._gauge(name, target, lambda _: 400 * DAY_SECONDS)
         self._files(of)
 
     def _unit(self, of: Labels, unit: Unit) -> None:
@@ -273,8 +286,10 @@ class Day:
         archives = "pg_stat_archiver_failed_count"
         self._counter(archives, of, lambda at: not copy and at == minute(5), begin=3)
         if not copy:
-            self._gauge("fivebox_backup_last_success_timestamp", node, _last_backup)
-            self._gauge("fivebox_drill_last_success_timestamp", node, _last_drill)
+            first = {"repository": "1"}
+            self._gauge("fivebox:backups_expected", first, lambda _: 1)
+            self._gauge("backup_last_success_timestamp", {**node, **first}, _last_backup)
+            self._gauge("drill_last_success_timestamp", {**node, **first}, _last_drill)
 
     def _cache(self, host: str) -> None:
         of = self._of("redis", host)
@@ -282,6 +297,18 @@ class Day:
         self._gauge("redis_up", of, lambda at: int(at != UPGRADE))
         # Of a day before; with the upgrade it begins anew.
         self._gauge("redis_evicted_keys_total", of, lambda at: 312 if at <= UPGRADE else 0)
+
+    def _members(self) -> None:
+        for service, group in (COUNTED_BY_PRIMARY | COUNTED_BY_EACH).items():
+            hosts = self.groups[group]
+            expected = {"service": service}
+            every = len(hosts)
+            self._gauge("fivebox:members_expected", expected, lambda _, n=every: n)
+            by_primary = service in COUNTED_BY_PRIMARY
+            for host in hosts[:1] if by_primary else hosts:
+                count = every if by_primary else 1
+                of = {**self._of("node", host), **expected}
+                self._gauge("fivebox_members", of, lambda _, n=count: n)
 
     def _edge(self, host: str) -> None:
         self._service_up("nginx", host)
