@@ -179,8 +179,8 @@ def _to_bytea(value: Any) -> str:
 def _changes(stored: Mapping[str, Stored], states: Mapping[str, Body | None]) -> Iterable[Change]:
     for row_id, state in states.items():
         row = stored[row_id]
-        live = state is not None and not row.parent_deleted
-        yield Change(row_id, row.values, state.model_dump() if state and live else None)
+        after = state.model_dump() if state and not row.parent_deleted else None
+        yield Change(row_id, row.values, after, revived=row.deleted and after is not None)
 
 
 def execute(sql: str, parameters: Mapping[str, Any]) -> Sequence[Any]:

@@ -14,7 +14,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from app.database import owned
 from app.extensions import db
 from app.products.habits.models import Habit, Progress
-from app.products.habits.streaks import History, Schedule
+from app.products.habits.streaks import History, Schedule, needed_from
+from app.schemas import FIRST_DAY
 
 SCHEDULE_FIELDS = frozenset({"schedule", "weekdays", "times_per_week", "start_date"})
 
@@ -27,15 +28,18 @@ _SET_STREAKS = text(
     bindparam("days", type_=ARRAY(Date)),
     bindparam("streaks", type_=ARRAY(Integer)),
 )
-_SCHEDULES = select(Habit.id, Habit.weekdays, Habit.times_per_week, Habit.start_date).where(
-    Habit.user_id == bindparam("user_id"),
-    Habit.id.in_(bindparam("ids", expanding=True)),
-    Habit.deleted_at.is_(None),
-)
 _DAYS = select(Progress.habit_id, Progress.date, Progress.completed, Progress.streak).where(
     Progress.user_id == bindparam("user_id"),
     Progress.habit_id.in_(bindparam("ids", expanding=True)),
+    Progress.date >= bindparam("first"),
     Progress.deleted_at.is_(None),
+)
+# One statement: what a push costs is the number of them.
+_SCHEDULED_DAYS = _DAYS.join(
+    Habit, (Habit.user_id == Progress.user_id) & (Habit.id == Progress.habit_id)
+).where(Habit.deleted_at.is_(None))
+_SCHEDULED_DAYS = _SCHEDULED_DAYS.add_columns(
+    Habit.weekdays, Habit.times_per_week, Habit.start_date
 )
 
 
@@ -60,20 +64,20 @@ def progress_id(habit_id: str, day: date) -> str:
     return f"{habit_id}:{day.isoformat()}"
 
 
-def progress_rows(user_id: UUID, habit_ids: Collection[str]) -> dict[str, list[DayRow]]:
-    """The recorded days of habits, by habit."""
-    rows: dict[str, list[DayRow]] = {habit_id: [] for habit_id in habit_ids}
-    found = db.session.execute(_DAYS, {"user_id": user_id, "ids": list(habit_ids)})
-    for habit_id, day, completed, streak in found:
-        rows[habit_id].append(DayRow(day, completed, streak))
-    return rows
+def progress_rows(user_id: UUID, habit_id: str, since: date = FIRST_DAY) -> list[DayRow]:
+    """The recorded days of a habit that streaks from a day on follow from; by default all."""
+    parameters = {"user_id": user_id, "ids": [habit_id], "first": needed_from(since)}
+    found = db.session.execute(_DAYS, parameters)
+    return [DayRow(day, completed, streak) for _, day, completed, streak in found]
 
 
-def history_of(habit: Scheduled, rows: Iterable[DayRow]) -> History:
-    """The history of a habit from its recorded days."""
+def history_of(habit: Scheduled, rows: Iterable[DayRow], since: date = FIRST_DAY) -> History:
+    """The history of a habit, from a day on, from the rows of `progress_rows`."""
     weekdays = frozenset(habit.weekdays or range(1, 8))
     schedule = Schedule(habit.start_date, weekdays, habit.times_per_week)
-    return History.of(schedule, (row.day for row in rows if row.completed))
+    return History.continued(
+        schedule, since, {row.day: row.streak for row in rows if row.completed}
+    )
 
 
 def streak_of(history: History, day: date, completed: bool) -> int:
@@ -81,12 +85,15 @@ def streak_of(history: History, day: date, completed: bool) -> int:
     return history.streak_on(day) if completed else 0
 
 
-def store_streaks(user_id: UUID, days: Mapping[str, tuple[History, list[DayRow]]]) -> None:
-    """Store the streaks that differ from what the rows have, by habit."""
+def store_streaks(
+    user_id: UUID, since: date, days: Mapping[str, tuple[History, list[DayRow]]]
+) -> None:
+    """Store the streaks, from a day on, that differ from what the rows have, by habit."""
     fresh = [
         (habit_id, row, streak_of(history, row.day, row.completed))
         for habit_id, (history, rows) in days.items()
         for row in rows
+        if row.day >= since
     ]
     changed = [(habit_id, row.day, streak) for habit_id, row, streak in fresh if streak != row[2]]
     if changed:
@@ -95,12 +102,23 @@ def store_streaks(user_id: UUID, days: Mapping[str, tuple[History, list[DayRow]]
         db.session.execute(_SET_STREAKS, {"user_id": user_id, **columns})
 
 
-def refresh_streaks(user_id: UUID, habit_ids: Collection[str]) -> None:
-    """Make the streaks of habits right again after their schedule or their days changed."""
-    habits = db.session.execute(_SCHEDULES, {"user_id": user_id, "ids": list(habit_ids)}).all()
-    rows = progress_rows(user_id, [habit.id for habit in habits])
+def refresh_streaks(user_id: UUID, habit_ids: Collection[str], since: date = FIRST_DAY) -> None:
+    """Make the streaks of habits right again after their schedule or their days changed.
+
+    Args:
+        user_id: whose habits they are.
+        habit_ids: the habits.
+        since: the first day that changed; the days before keep their streaks.
+    """
+    parameters = {"user_id": user_id, "ids": list(habit_ids), "first": needed_from(since)}
+    habits: dict[str, tuple[Scheduled, list[DayRow]]] = {}
+    for row in db.session.execute(_SCHEDULED_DAYS, parameters):
+        days = habits.setdefault(row.habit_id, (row, []))[1]
+        days.append(DayRow(row.date, row.completed, row.streak))
     store_streaks(
-        user_id, {habit.id: (history_of(habit, rows[habit.id]), rows[habit.id]) for habit in habits}
+        user_id,
+        since,
+        {name: (history_of(habit, days, since), days) for name, (habit, days) in habits.items()},
     )
 
 
