@@ -2,14 +2,12 @@
 
 from uuid import UUID
 
-from sqlalchemy import text
-
 from app.extensions import db
 
 # Each restore of a backup sets the counters to the next multiple (after_restore.sql).
 EPOCH = 1_000_000_000
 
-_LOCK = text("SELECT purge_floor FROM sync_state WHERE user_id = :user_id FOR UPDATE")
+_LOCK = "SELECT purge_floor FROM sync_state WHERE user_id = %(user_id)s FOR UPDATE"
 
 
 def lock_feed(user_id: UUID) -> int:
@@ -22,5 +20,6 @@ def lock_feed(user_id: UUID) -> int:
         the purge floor: who last pulled below it may know rows that are not here any more, and
             surely does when that was in an epoch before.
     """
-    floor: int = db.session.execute(_LOCK, {"user_id": user_id}).scalar_one()
+    found = db.session.connection().exec_driver_sql(_LOCK, {"user_id": user_id})
+    floor: int = found.scalar_one()
     return floor

@@ -8,11 +8,11 @@ itself; a rollback, also one to a savepoint, forgets them.
 from functools import partial
 from typing import Any
 
-import psycopg
 from apiflask import APIFlask
 from psycopg.pq import TransactionStatus
 from sqlalchemy import event
 
+from app.database.connection import Connection
 from app.events.channel import Change, Revocation
 from app.events.publisher import Publisher
 from app.extensions import db
@@ -24,7 +24,7 @@ _COMMIT = (
 )
 
 
-class PublishingConnection(psycopg.Connection[Any]):
+class PublishingConnection(Connection):
     """A connection to the database whose commits are published."""
 
     publisher: Publisher
@@ -35,10 +35,12 @@ class PublishingConnection(psycopg.Connection[Any]):
         Raises:
             psycopg.Error: as the plain commit; then nothing is published.
         """
+        last = self.take_last()
         if self.info.transaction_status != TransactionStatus.INTRANS:
             super().commit()
             return
-        revision, revoked = self.execute(_COMMIT).fetchall()[0]
+        told = self.execute("; ".join([*last, _COMMIT]).encode()).set_result(-2)
+        revision, revoked = told.fetchall()[0]
         if revision:
             user_id, _, rev = revision.partition(" ")
             self.publisher.publish(Change(user_id, int(rev)))

@@ -83,7 +83,8 @@ blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
 _STATEMENT = re.compile(
     r"\s*(?:(select)\b.*?\bfrom|(insert)\s+into|(update)|(delete)\s+from)\s+\"?(\w+)", re.I | re.S
 )
-_seen: dict[str, tuple[str, str]] = {}
+# By statement.
+_counters: dict[str, Counter] = {}
 
 
 @blueprint.get("/internal/metrics")
@@ -127,13 +128,18 @@ def init_app(app: APIFlask) -> None:
 def _count_query(
     _connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool
 ) -> None:
-    labels = _seen.get(statement)
-    if labels is None:
-        labels = _describe(statement)
+    count_statement(statement)
+
+
+def count_statement(statement: str) -> None:
+    """Count a statement; for those that are not sent through SQLAlchemy, too."""
+    counter = _counters.get(statement)
+    if counter is None:
+        counter = QUERIES.labels(*_describe(statement))
         # Statements are made by code and so are few; the bound is for those with inlined values.
-        if len(_seen) < 1000:
-            _seen[statement] = labels
-    QUERIES.labels(*labels).inc()
+        if len(_counters) < 1000:
+            _counters[statement] = counter
+    counter.inc()
 
 
 def _describe(statement: str) -> tuple[str, str]:
