@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from flask import g, has_request_context, request
 
-from app.extensions import db
+from app.database.connection import execute
 
 Actor = Literal["user", "admin", "command", "nobody"]
 Outcome = Literal["succeeded", "failed", "refused"]
@@ -45,7 +45,7 @@ def record(
         details: a few more facts; never a value that a user entered.
     """
     event = event_of(kind, user_id, outcome=outcome, actor=actor, subject=subject, details=details)
-    db.session.connection().exec_driver_sql(INSERT, event)
+    execute(INSERT, event)
 
 
 def event_of(

@@ -1,14 +1,17 @@
 """The driver's connection, with less work and fewer round trips than psycopg's own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
 from psycopg.errors import error_from_result
 from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
+from sqlalchemy.exc import DBAPIError
 
 from app.extensions import db
-from app.operations.metrics import count_statement
+
+# Called with each statement that SQLAlchemy's events do not tell of.
+observers: set[Callable[[str], None]] = set()
 
 _DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
@@ -65,6 +68,31 @@ class Connection(psycopg.Connection[Any]):
             super().rollback()
 
 
+def execute(statement: str, parameters: Mapping[str, Any]) -> psycopg.Cursor[tuple[Any, ...]]:
+    """Run plain SQL in the session's transaction; what every request needs, and sync.
+
+    It is the driver's own call: what SQLAlchemy adds to a statement costs more than the statement.
+    Writes of owned rows are not counted; the caller notes them (`app.audit.writes.note`).
+
+    Args:
+        statement: with named parameters, `%(name)s`.
+        parameters: its values.
+
+    Raises:
+        DBAPIError: as a statement through SQLAlchemy does.
+    """
+    connection = db.session.connection()
+    driver: Any = connection.connection.driver_connection
+    _tell(statement)
+    try:
+        cursor: psycopg.Cursor[tuple[Any, ...]] = driver.execute(statement, parameters)
+    except psycopg.Error as error:
+        raise DBAPIError.instance(
+            statement, None, error, psycopg.Error, hide_parameters=True
+        ) from error
+    return cursor
+
+
 def commit_with(statement: str, parameters: Mapping[str, Any]) -> None:
     """Run a statement in the round trip of the session's COMMIT, which the caller does next.
 
@@ -74,4 +102,9 @@ def commit_with(statement: str, parameters: Mapping[str, Any]) -> None:
     """
     driver: Any = db.session.connection().connection.driver_connection
     driver.send_last(statement, parameters)
-    count_statement(statement)
+    _tell(statement)
+
+
+def _tell(statement: str) -> None:
+    for observer in observers:
+        observer(statement)

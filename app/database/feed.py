@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from app.extensions import db
+from app.database.connection import execute
 
 # Each restore of a backup sets the counters to the next multiple (after_restore.sql).
 EPOCH = 1_000_000_000
@@ -20,6 +20,5 @@ def lock_feed(user_id: UUID) -> int:
         the purge floor: who last pulled below it may know rows that are not here any more, and
             surely does when that was in an epoch before.
     """
-    found = db.session.connection().exec_driver_sql(_LOCK, {"user_id": user_id})
-    floor: int = found.scalar_one()
-    return floor
+    [(floor,)] = execute(_LOCK, {"user_id": user_id}).fetchall()
+    return int(floor)

@@ -21,6 +21,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import Engine, event
 
+from app.database.connection import observers
 from app.extensions import db, limiter
 from app.operations.logs import route
 from app.version import version
@@ -123,16 +124,16 @@ def init_app(app: APIFlask) -> None:
     INFO.labels(version()).set(1)
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", _count_query)
+    observers.add(_count_statement)
 
 
 def _count_query(
     _connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool
 ) -> None:
-    count_statement(statement)
+    _count_statement(statement)
 
 
-def count_statement(statement: str) -> None:
-    """Count a statement; for those that are not sent through SQLAlchemy, too."""
+def _count_statement(statement: str) -> None:
     counter = _counters.get(statement)
     if counter is None:
         counter = QUERIES.labels(*_describe(statement))

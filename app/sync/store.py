@@ -1,7 +1,7 @@
 """Reading and writing rows of a push, whatever client it came from."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,8 +9,9 @@ from uuid import UUID
 import orjson
 from pydantic import ValidationError
 
+from app.audit.writes import note
+from app.database.connection import execute
 from app.errors import Conflict, Unprocessable, invalid_input
-from app.extensions import db
 from app.operations.metrics import RECORDS_CREATED
 from app.schemas import Body
 from app.sync import statements
@@ -107,10 +108,8 @@ def read(
         user_id: whose they are.
         wanted: the parents' ids by the ids of the rows; None leaves it to the stored row.
     """
-    rows = execute(
-        statements.present(collection),
-        {"user_id": user_id, "ids": list(wanted), "parents": list(wanted.values())},
-    )
+    parameters = {"user_id": user_id, "ids": list(wanted), "parents": list(wanted.values())}
+    rows = execute(statements.present(collection), parameters).fetchall()
     return {
         row_id: Stored(
             parent_found,
@@ -154,14 +153,15 @@ def write(
             "push that one first, then this one again."
         )
     if deleted:
-        execute(statements.delete(collection), {"user_id": user_id, "ids": deleted})
+        parameters: dict[str, Any] = {"user_id": user_id, "ids": deleted}
+        note(collection.table, execute(statements.delete(collection), parameters).rowcount)
     if kept:
         rows = [
             {"id": row_id, "_deleted": stored[row_id].parent_deleted, **state.model_dump()}
             for row_id, state in kept.items()
         ]
         parameters = {"user_id": user_id, "rows": orjson.dumps(rows, default=_to_bytea).decode()}
-        execute(statements.upsert(collection), parameters)
+        note(collection.table, execute(statements.upsert(collection), parameters).rowcount)
         new = sum(1 for row_id in kept if stored[row_id].values is None)
         if new:
             RECORDS_CREATED.labels(collection.table).inc(new)
@@ -181,9 +181,3 @@ def _changes(stored: Mapping[str, Stored], states: Mapping[str, Body | None]) ->
         row = stored[row_id]
         after = state.model_dump() if state and not row.parent_deleted else None
         yield Change(row_id, row.values, after, revived=row.deleted and after is not None)
-
-
-def execute(sql: str, parameters: Mapping[str, Any]) -> Sequence[Any]:
-    """Run a statement in the request's transaction, and fetch its rows if it has any."""
-    result = db.session.connection().exec_driver_sql(sql, dict(parameters))
-    return result.fetchall() if result.returns_rows else ()
