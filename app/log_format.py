@@ -4,8 +4,8 @@ import logging
 import re
 import sys
 from functools import lru_cache
+from os import urandom
 from typing import Any
-from uuid import uuid4
 
 import orjson
 import structlog
@@ -44,7 +44,7 @@ _TRACEPARENT = re.compile(
 
 def request_id(given: str) -> str:
     """The id of a request: what its caller gave in X-Request-ID, if that is one, else a new one."""
-    return given if _CALLER_ID.fullmatch(given) else uuid4().hex
+    return given if _CALLER_ID.fullmatch(given) else urandom(16).hex()
 
 
 def trace_id(traceparent: str) -> str | None:
@@ -89,9 +89,37 @@ def configure(level: str) -> None:
     root.setLevel(level)
 
 
+class _Ready(str):
+    """A line that is JSON already."""
+
+    __slots__ = ()
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return record.msg if isinstance(record.msg, _Ready) else super().format(record)
+
+
+def write_line(logger: logging.Logger, event: str, facts: dict[str, Any]) -> None:
+    """Log at the level INFO what structlog would log, at a third of its cost.
+
+    It is for the line that every request has; the ids of `structlog.contextvars` are not added.
+
+    Args:
+        logger: of the standard library.
+        event: what happened.
+        facts: its further members; secrets in them are hidden.
+    """
+    if logger.isEnabledFor(logging.INFO):
+        line: Any = redact(None, "info", {"event": event, **facts})
+        for process in _STAMPS:
+            line = process(None, "info", line)
+        logger.info(_Ready(_to_json(line)))
+
+
 def json_formatter() -> structlog.stdlib.ProcessorFormatter:
     """The formatter of all lines, also of gunicorn's."""
-    return structlog.stdlib.ProcessorFormatter(
+    return _Formatter(
         foreign_pre_chain=_shared(),
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -103,9 +131,7 @@ def json_formatter() -> structlog.stdlib.ProcessorFormatter:
 def _shared() -> list[Any]:
     return [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _add_service,
+        *_STAMPS,
         structlog.processors.format_exc_info,
         redact,
     ]
@@ -127,7 +153,10 @@ def hide_secrets(key: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     small = value.lower()
-    if not any(sign in small for sign in _SIGNS):
+    for sign in _SIGNS:
+        if sign in small:
+            break
+    else:
         return value
     text = _NAMED.sub(rf"\1\3{REDACTED}", _BEARER.sub(REDACTED, value))
     return _URL_PASSWORD.sub(rf"\1{REDACTED}", text)
@@ -142,6 +171,14 @@ def _add_service(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str,
     event["service"] = "fivebox"
     event["version"] = version()
     return event
+
+
+# What each line has beside what it tells.
+_STAMPS = (
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _add_service,
+)
 
 
 def _to_json(event: Any, **_options: Any) -> str:

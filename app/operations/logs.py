@@ -1,15 +1,16 @@
 """The log line of every request."""
 
+import logging
 from time import perf_counter
 
-import structlog
 from apiflask import APIFlask
 from flask import Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from app.log_format import configure, request_id, trace_id
+from app.log_format import configure, request_id, trace_id, write_line
 from app.settings import Settings
 
-logger = structlog.get_logger("fivebox")
+logger = logging.getLogger("fivebox")
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
@@ -22,13 +23,14 @@ def init_app(app: APIFlask, settings: Settings) -> None:
 
     @app.before_request
     def begin() -> None:
-        g.request_id = request_id(request.headers.get("X-Request-ID", ""))
         g.started = perf_counter()
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        g.request_id = request_id(request.headers.get("X-Request-ID", ""))
+        g.log_ids = {"request_id": g.request_id}
         trace = trace_id(request.headers.get("traceparent", ""))
         if trace:
-            structlog.contextvars.bind_contextvars(trace_id=trace)
+            g.log_ids["trace_id"] = trace
+        clear_contextvars()
+        bind_contextvars(**g.log_ids)
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -38,16 +40,20 @@ def init_app(app: APIFlask, settings: Settings) -> None:
         facts = {"event_kind": "request", **g.get("log_facts", {})}
         if seconds > slow_seconds:
             facts["event_kind"] = "slow_request"
-        logger.info(
+        write_line(
+            logger,
             "request",
-            **facts,
-            method=request.method,
-            route=route(),
-            status=response.status_code,
-            duration_ms=round(seconds * 1000, 1),
-            user_agent=request.user_agent.string[:300],
-            client_ip=request.remote_addr,
-            user_id=g.get("user_id"),
+            {
+                **facts,
+                "method": request.method,
+                "route": route(),
+                "status": response.status_code,
+                "duration_ms": round(seconds * 1000, 1),
+                "user_agent": request.headers.get("User-Agent", "")[:300],
+                "client_ip": request.remote_addr,
+                "user_id": g.get("user_id"),
+                **g.log_ids,
+            },
         )
         return response
 

@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from functools import cache
 from time import perf_counter
 from typing import Any
 
@@ -110,9 +111,9 @@ def init_app(app: APIFlask) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         method = request.method if request.method in METHODS else "other"
-        labels = (method, route(), str(response.status_code))
-        REQUESTS.labels(*labels).inc()
-        REQUEST_SECONDS.labels(*labels).observe(perf_counter() - g.in_flight_since)
+        requests, seconds = _series(method, route(), response.status_code)
+        requests.inc()
+        seconds.observe(perf_counter() - g.in_flight_since)
         return response
 
     @app.teardown_request
@@ -125,6 +126,13 @@ def init_app(app: APIFlask) -> None:
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", _count_query)
     observers.add(_count_statement)
+
+
+@cache
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """The series of a request; few, since routes and statuses are, and looked up in each."""
+    labels = (method, route, str(status))
+    return REQUESTS.labels(*labels), REQUEST_SECONDS.labels(*labels)
 
 
 def _count_query(
