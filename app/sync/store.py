@@ -1,9 +1,8 @@
 """Reading and writing rows of a push, whatever client it came from."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -28,8 +27,7 @@ class ParentMissing(Conflict):
     type = "parent-missing"
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """A row as it is, and its parent; `values` is None when there is no such row."""
 
     parent_found: bool
@@ -145,7 +143,7 @@ def write(
         ParentMissing: there is no row that one of these belongs to.
     """
     deleted = [row_id for row_id, state in states.items() if state is None]
-    kept = {row_id: state for row_id, state in states.items() if state is not None}
+    kept = {row_id: state.model_dump() for row_id, state in states.items() if state is not None}
     orphan = next((row_id for row_id in kept if not stored[row_id].parent_found), None)
     if orphan is not None:
         raise ParentMissing(
@@ -157,8 +155,8 @@ def write(
         note(collection.table, execute(statements.delete(collection), parameters).rowcount)
     if kept:
         rows = [
-            {"id": row_id, "_deleted": stored[row_id].parent_deleted, **state.model_dump()}
-            for row_id, state in kept.items()
+            {"id": row_id, "_deleted": stored[row_id].parent_deleted, **values}
+            for row_id, values in kept.items()
         ]
         parameters = {"user_id": user_id, "rows": orjson.dumps(rows, default=_to_bytea).decode()}
         note(collection.table, execute(statements.upsert(collection), parameters).rowcount)
@@ -166,7 +164,9 @@ def write(
         if new:
             RECORDS_CREATED.labels(collection.table).inc(new)
     if collection.settle and states:
-        collection.settle(user_id, list(_changes(stored, states)))
+        collection.settle(
+            user_id, [_change(row_id, stored[row_id], kept.get(row_id)) for row_id in states]
+        )
     return len(states)
 
 
@@ -176,8 +176,6 @@ def _to_bytea(value: Any) -> str:
     raise TypeError
 
 
-def _changes(stored: Mapping[str, Stored], states: Mapping[str, Body | None]) -> Iterable[Change]:
-    for row_id, state in states.items():
-        row = stored[row_id]
-        after = state.model_dump() if state and not row.parent_deleted else None
-        yield Change(row_id, row.values, after, revived=row.deleted and after is not None)
+def _change(row_id: str, row: Stored, values: dict[str, Any] | None) -> Change:
+    after = None if row.parent_deleted else values
+    return Change(row_id, row.values, after, revived=row.deleted and after is not None)
