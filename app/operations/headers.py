@@ -20,7 +20,7 @@ def init_app(app: APIFlask, settings: Settings) -> None:
 
     @app.after_request
     def add(response: Response) -> Response:
-        present = {name.lower() for name in response.headers}
+        present = {name.lower() for name, _ in response.headers}
         response.headers.extend(
             (name, value) for name, value in SECURITY.items() if name.lower() not in present
         )

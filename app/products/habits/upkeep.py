@@ -8,39 +8,32 @@ from datetime import date
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from sqlalchemy import Date, Integer, Text, bindparam, select, text
-from sqlalchemy.dialects.postgresql import ARRAY
-
+from app.audit.writes import note
 from app.database import owned
-from app.extensions import db
-from app.products.habits.models import Habit, Progress
+from app.database.connection import execute
+from app.products.habits.models import Progress
 from app.products.habits.streaks import History, Schedule, needed_from
 from app.schemas import FIRST_DAY
 
 SCHEDULE_FIELDS = frozenset({"schedule", "weekdays", "times_per_week", "start_date"})
 
-_SET_STREAKS = text(
-    "UPDATE user_progress AS p SET streak = new.streak "
-    "FROM unnest(:habits, :days, :streaks) AS new (habit_id, date, streak) "
-    "WHERE p.user_id = :user_id AND p.habit_id = new.habit_id AND p.date = new.date"
-).bindparams(
-    bindparam("habits", type_=ARRAY(Text)),
-    bindparam("days", type_=ARRAY(Date)),
-    bindparam("streaks", type_=ARRAY(Integer)),
-)
-_DAYS = select(Progress.habit_id, Progress.date, Progress.completed, Progress.streak).where(
-    Progress.user_id == bindparam("user_id"),
-    Progress.habit_id.in_(bindparam("ids", expanding=True)),
-    Progress.date >= bindparam("first"),
-    Progress.deleted_at.is_(None),
-)
-# One statement: what a push costs is the number of them.
-_SCHEDULED_DAYS = _DAYS.join(
-    Habit, (Habit.user_id == Progress.user_id) & (Habit.id == Progress.habit_id)
-).where(Habit.deleted_at.is_(None))
-_SCHEDULED_DAYS = _SCHEDULED_DAYS.add_columns(
-    Habit.weekdays, Habit.times_per_week, Habit.start_date
-)
+# Plain SQL: a push sends two of them.
+_SET_STREAKS = """
+UPDATE user_progress AS p SET streak = new.streak
+FROM unnest(%(habits)s::text[], %(days)s::date[], %(streaks)s::int[])
+    AS new (habit_id, date, streak)
+WHERE p.user_id = %(user_id)s AND p.habit_id = new.habit_id AND p.date = new.date
+"""
+_DAYS = """
+SELECT date, completed, streak FROM user_progress
+WHERE user_id = %(user_id)s AND habit_id = %(id)s AND date >= %(first)s AND deleted_at IS NULL
+"""
+_SCHEDULED_DAYS = """
+SELECT h.id, h.weekdays, h.times_per_week, h.start_date, p.date, p.completed, p.streak
+FROM user_habits AS h JOIN user_progress AS p ON p.user_id = h.user_id AND p.habit_id = h.id
+WHERE h.user_id = %(user_id)s AND h.id = ANY(%(ids)s::text[]) AND h.deleted_at IS NULL
+    AND p.date >= %(first)s AND p.deleted_at IS NULL
+"""
 
 
 class DayRow(NamedTuple):
@@ -54,6 +47,15 @@ class DayRow(NamedTuple):
 class Scheduled(Protocol):
     """What tells when a habit is due."""
 
+    @property
+    def weekdays(self) -> list[int] | None: ...
+    @property
+    def times_per_week(self) -> int | None: ...
+    @property
+    def start_date(self) -> date: ...
+
+
+class _ScheduleRow(NamedTuple):
     weekdays: list[int] | None
     times_per_week: int | None
     start_date: date
@@ -66,9 +68,8 @@ def progress_id(habit_id: str, day: date) -> str:
 
 def progress_rows(user_id: UUID, habit_id: str, since: date = FIRST_DAY) -> list[DayRow]:
     """The recorded days of a habit that streaks from a day on follow from; by default all."""
-    parameters = {"user_id": user_id, "ids": [habit_id], "first": needed_from(since)}
-    found = db.session.execute(_DAYS, parameters)
-    return [DayRow(day, completed, streak) for _, day, completed, streak in found]
+    parameters = {"user_id": user_id, "id": habit_id, "first": needed_from(since)}
+    return [DayRow(*row) for row in execute(_DAYS, parameters)]
 
 
 def history_of(habit: Scheduled, rows: Iterable[DayRow], since: date = FIRST_DAY) -> History:
@@ -99,7 +100,8 @@ def store_streaks(
     if changed:
         names = ("habits", "days", "streaks")
         columns = dict(zip(names, map(list, zip(*changed, strict=True)), strict=True))
-        db.session.execute(_SET_STREAKS, {"user_id": user_id, **columns})
+        written = execute(_SET_STREAKS, {"user_id": user_id, **columns})
+        note(Progress.__tablename__, written.rowcount)
 
 
 def refresh_streaks(user_id: UUID, habit_ids: Collection[str], since: date = FIRST_DAY) -> None:
@@ -112,9 +114,11 @@ def refresh_streaks(user_id: UUID, habit_ids: Collection[str], since: date = FIR
     """
     parameters = {"user_id": user_id, "ids": list(habit_ids), "first": needed_from(since)}
     habits: dict[str, tuple[Scheduled, list[DayRow]]] = {}
-    for row in db.session.execute(_SCHEDULED_DAYS, parameters):
-        days = habits.setdefault(row.habit_id, (row, []))[1]
-        days.append(DayRow(row.date, row.completed, row.streak))
+    for habit_id, weekdays, times_per_week, start_date, *day in execute(
+        _SCHEDULED_DAYS, parameters
+    ):
+        schedule = _ScheduleRow(weekdays, times_per_week, start_date)
+        habits.setdefault(habit_id, (schedule, []))[1].append(DayRow(*day))
     store_streaks(
         user_id,
         since,
