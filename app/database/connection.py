@@ -62,9 +62,10 @@ class Connection(psycopg.Connection[Any]):
         a migration broke.
         """
         self._last.clear()
-        if self.info.transaction_status == TransactionStatus.INTRANS:
+        status = self.pgconn.transaction_status
+        if status == TransactionStatus.INTRANS:
             self.run("ROLLBACK")
-        else:
+        elif status != TransactionStatus.IDLE:
             super().rollback()
 
 

@@ -24,13 +24,13 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     @app.before_request
     def begin() -> None:
         g.started = perf_counter()
-        g.request_id = request_id(request.headers.get("X-Request-ID", ""))
-        g.log_ids = {"request_id": g.request_id}
-        trace = trace_id(request.headers.get("traceparent", ""))
+        ids = {"request_id": request_id(request.environ.get("HTTP_X_REQUEST_ID", ""))}
+        trace = trace_id(request.environ.get("HTTP_TRACEPARENT", ""))
         if trace:
-            g.log_ids["trace_id"] = trace
+            ids["trace_id"] = trace
+        g.request_id, g.log_ids = ids["request_id"], ids
         clear_contextvars()
-        bind_contextvars(**g.log_ids)
+        bind_contextvars(**ids)
 
     @app.after_request
     def end(response: Response) -> Response:
