@@ -22,7 +22,8 @@ _NAMED = re.compile(
     r"(\"[^\"]*\"|'[^']*'|[^\s,;&}\])]+)|(cookie[\"']?\s{0,3}[=:]).+"
 )
 _URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^@\s/]+(?=@)")
-# One of these, in small letters, is in all that the patterns find: to look for them costs less.
+# One of these, in small letters, is in all that the patterns above find, in JSON as well: to look
+# for them costs less.
 _SIGNS = (
     "bearer",
     "eyj",
@@ -33,6 +34,7 @@ _SIGNS = (
     "pepper",
     "authorization",
     "cookie",
+    "dsn",
     "://",
 )
 _CALLER_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -110,11 +112,15 @@ def write_line(logger: logging.Logger, event: str, facts: dict[str, Any]) -> Non
         event: what happened.
         facts: its further members; secrets in them are hidden.
     """
-    if logger.isEnabledFor(logging.INFO):
-        line: Any = redact(None, "info", {"event": event, **facts})
-        for process in _STAMPS:
-            line = process(None, "info", line)
-        logger.info(_Ready(_to_json(line)))
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    line: Any = {"event": event, **facts}
+    for process in _STAMPS:
+        line = process(None, "info", line)
+    text = _to_json(line)
+    if _may_hold_secret(text):
+        text = _to_json(redact(None, "info", line))
+    logger.info(_Ready(text))
 
 
 def json_formatter() -> structlog.stdlib.ProcessorFormatter:
@@ -152,14 +158,19 @@ def hide_secrets(key: str, value: Any) -> Any:
         return REDACTED
     if not isinstance(value, str):
         return value
-    small = value.lower()
-    for sign in _SIGNS:
-        if sign in small:
-            break
-    else:
+    if not _may_hold_secret(value):
         return value
     text = _NAMED.sub(rf"\1\3{REDACTED}", _BEARER.sub(REDACTED, value))
     return _URL_PASSWORD.sub(rf"\1{REDACTED}", text)
+
+
+def _may_hold_secret(text: str) -> bool:
+    small = text.lower()
+    # A loop: `any` with a generator takes twice as long.
+    for sign in _SIGNS:  # noqa: SIM110
+        if sign in small:
+            return True
+    return False
 
 
 @lru_cache(maxsize=1000)

@@ -4,9 +4,10 @@ import logging
 from time import perf_counter
 
 from apiflask import APIFlask
-from flask import Response, g, request
+from flask import Request, Response, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from app.current import this_g, this_request
 from app.log_format import configure, request_id, trace_id, write_line
 from app.settings import Settings
 
@@ -23,41 +24,38 @@ def init_app(app: APIFlask, settings: Settings) -> None:
 
     @app.before_request
     def begin() -> None:
-        g.started = perf_counter()
-        ids = {"request_id": request_id(request.environ.get("HTTP_X_REQUEST_ID", ""))}
-        trace = trace_id(request.environ.get("HTTP_TRACEPARENT", ""))
+        kept, environ = this_g(), request.environ
+        kept.started = perf_counter()
+        kept.request_id = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+        ids = kept.log_ids = {"request_id": kept.request_id}
+        trace = trace_id(environ.get("HTTP_TRACEPARENT", ""))
         if trace:
             ids["trace_id"] = trace
-        g.request_id, g.log_ids = ids["request_id"], ids
         clear_contextvars()
         bind_contextvars(**ids)
 
     @app.after_request
     def end(response: Response) -> Response:
-        seconds = perf_counter() - g.started
-        response.headers["X-Request-ID"] = g.request_id
+        kept, asked = this_g(), this_request()
+        seconds = perf_counter() - kept.started
+        response.headers["X-Request-ID"] = kept.request_id
         # What a feature has to say of its request, in the one line that it costs.
-        facts = {"event_kind": "request", **g.get("log_facts", {})}
+        facts = {"event_kind": "request", **kept.get("log_facts", {})}
         if seconds > slow_seconds:
             facts["event_kind"] = "slow_request"
-        write_line(
-            logger,
-            "request",
-            {
-                **facts,
-                "method": request.method,
-                "route": route(),
-                "status": response.status_code,
-                "duration_ms": round(seconds * 1000, 1),
-                "user_agent": request.headers.get("User-Agent", "")[:300],
-                "client_ip": request.remote_addr,
-                "user_id": g.get("user_id"),
-                **g.log_ids,
-            },
-        )
+        facts |= {
+            "method": asked.method,
+            "route": route(asked),
+            "status": response.status_code,
+            "duration_ms": round(seconds * 1000, 1),
+            "user_agent": asked.environ.get("HTTP_USER_AGENT", "")[:300],
+            "client_ip": asked.remote_addr,
+            "user_id": kept.get("user_id"),
+        }
+        write_line(logger, "request", facts | kept.log_ids)
         return response
 
 
-def route() -> str:
-    """The rule that the request matched, never its path: paths are unbounded and may be private."""
-    return request.url_rule.rule if request.url_rule else "unmatched"
+def route(asked: Request) -> str:
+    """The rule that a request matched, never its path: paths are unbounded and may be private."""
+    return asked.url_rule.rule if asked.url_rule else "unmatched"

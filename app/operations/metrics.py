@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 from apiflask import APIBlueprint, APIFlask
-from flask import Response, g, request
+from flask import Response, g
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -22,6 +22,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import Engine, event
 
+from app.current import this_request
 from app.database.connection import observers
 from app.extensions import db, limiter
 from app.operations.logs import route
@@ -110,8 +111,9 @@ def init_app(app: APIFlask) -> None:
 
     @app.after_request
     def end(response: Response) -> Response:
-        method = request.method if request.method in METHODS else "other"
-        requests, seconds = _series(method, route(), response.status_code)
+        asked = this_request()
+        method = asked.method if asked.method in METHODS else "other"
+        requests, seconds = _series(method, route(asked), response.status_code)
         requests.inc()
         seconds.observe(perf_counter() - g.in_flight_since)
         return response
