@@ -1,7 +1,7 @@
 """Writes of owned rows: one event for a transaction of a request, not one for each row.
 
-Each statement sent through SQLAlchemy is counted by table, and the counts become one event just
-before the commit. That costs one insert per writing request; docs/audit.md has the figures.
+Each statement sent through SQLAlchemy is counted by table, and the counts become one event that is
+sent with the COMMIT. That costs one insert per writing request; docs/audit.md has the figures.
 """
 
 import re
