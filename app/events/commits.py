@@ -5,9 +5,11 @@ The database notes both in settings of the transaction (triggers `tell_revision`
 itself; a rollback, also one to a savepoint, forgets them.
 """
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import psycopg
 from apiflask import APIFlask
 from psycopg.pq import TransactionStatus
 from sqlalchemy import event
@@ -39,7 +41,13 @@ class PublishingConnection(Connection):
         if self.info.transaction_status != TransactionStatus.INTRANS:
             super().commit()
             return
-        told = self.execute("; ".join([*last, _COMMIT]).encode()).set_result(-2)
+        try:
+            told = self.execute("; ".join([*last, _COMMIT]).encode()).set_result(-2)
+        except psycopg.Error:
+            # SQLAlchemy takes it for a COMMIT that failed, which ends a transaction all the same.
+            with suppress(psycopg.Error):
+                self.rollback()
+            raise
         revision, revoked = told.fetchall()[0]
         if revision:
             user_id, _, rev = revision.partition(" ")
