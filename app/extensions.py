@@ -4,13 +4,13 @@ from ipaddress import IPv4Address, ip_address, ip_network
 
 from flask import request
 from flask_jwt_extended import JWTManager
+from flask_limiter import Limiter
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from redis import Redis
 
 from app.accounts.tokens import bearer_claims
 from app.database.base import Base
-from app.limiter import Limiter
 from app.redis_client import connect
 
 
@@ -55,5 +55,5 @@ class RedisClient:
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 migrate = Migrate()
 jwt = JWTManager()
-limiter = Limiter(client_key)
+limiter = Limiter(key_func=client_key)
 redis = RedisClient()

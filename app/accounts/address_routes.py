@@ -1,6 +1,7 @@
 """Endpoints of verified addresses and forgotten passwords: requests of mails, and their tokens."""
 
 from apiflask import APIBlueprint
+from flask import current_app
 
 from app.accounts import addresses as service
 from app.accounts.authentication import auth, current_user
@@ -18,7 +19,12 @@ addresses = APIBlueprint("addresses", __name__, url_prefix="/v1/accounts", tag="
 ON_ITS_WAY = AcceptedOutput(detail="A mail is on its way.")
 
 
-limit_mail = limiter.limit("rate_limit_mail", scope="mail", key=client_address)
+def _mail_limit() -> str:
+    limit: str = current_app.extensions["settings"].rate_limit_mail
+    return limit
+
+
+limit_mail = limiter.shared_limit(_mail_limit, scope="mail", key_func=client_address)
 
 
 @addresses.post("/verify-address/request")

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from apiflask import APIBlueprint
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 
 from app.accounts import deletion, export, service, sessions
 from app.accounts.authentication import auth, current_user, current_user_id
@@ -27,6 +27,16 @@ from app.pages import PageQuery
 accounts = APIBlueprint("accounts", __name__, url_prefix="/v1/accounts", tag="Accounts")
 
 
+def _login_limit() -> str:
+    limit: str = current_app.extensions["settings"].rate_limit_login
+    return limit
+
+
+def _export_limit() -> str:
+    limit: str = current_app.extensions["settings"].rate_limit_export
+    return limit
+
+
 ZIP_HEADERS = {"Content-Disposition": 'attachment; filename="export.zip"'}
 ZIP_RESPONSE: dict[int | str, dict[str, Any]] = {
     200: {
@@ -36,9 +46,9 @@ ZIP_RESPONSE: dict[int | str, dict[str, Any]] = {
 }
 
 # Registration and log-in share one allowance: both tell whether an address has an account.
-limit_by_address = limiter.limit("rate_limit_login", scope="login", key=client_address)
+limit_by_address = limiter.shared_limit(_login_limit, scope="login", key_func=client_address)
 # Per user: all that ask for the password once more share one allowance.
-limit_by_user = limiter.limit("rate_limit_login", scope="password")
+limit_by_user = limiter.shared_limit(_login_limit, scope="password")
 
 
 @accounts.post("/register")
@@ -114,7 +124,7 @@ def update_profile(data: ProfilePatch) -> UserOutput:
 
 
 @accounts.delete("/me")
-@limiter.limit("rate_limit_login", scope="deletion")
+@limiter.limit(_login_limit)
 @accounts.auth_required(auth)
 @accounts.input(DeletionInput, arg_name="data")
 @accounts.output(DeletionOutput, 202)
@@ -128,7 +138,7 @@ def delete_account(data: DeletionInput) -> DeletionOutput:
 
 
 @accounts.get("/export")
-@limiter.limit("rate_limit_export", scope="export")
+@limiter.limit(_export_limit)
 @accounts.auth_required(auth)
 @accounts.doc(responses=ZIP_RESPONSE)
 def export_account() -> Response:

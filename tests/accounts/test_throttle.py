@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 from app.accounts import throttle
-from app.extensions import redis
+from app.extensions import limiter, redis
 from app.operations.metrics import RATE_LIMIT_UNAVAILABLE
 
 CLOSED_REDIS = "redis://127.0.0.1:9/0"
@@ -273,6 +273,7 @@ def test_without_redis_log_ins_go_on_and_are_counted(make_app, account, place):
     finally:
         # The limiter belongs to the process: give it the storage back.
         make_app()
+        limiter._storage_dead = False
 
     assert wrong == [401] * (throttle.FREE + 2)
     assert right == 200

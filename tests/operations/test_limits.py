@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from app.extensions import limiter
 from app.operations.metrics import RATE_LIMIT_UNAVAILABLE
 
 # 15 minutes, rounded up to a whole second after the end of the window.
@@ -28,6 +29,7 @@ def limited(make_app):
     yield make
     # The limiter belongs to the process: give it the storage back that a test took from it.
     make_app()
+    limiter._storage_dead = False
 
 
 def get(client, address, **headers):
