@@ -4,8 +4,8 @@ import logging
 import re
 import sys
 from functools import lru_cache
+from os import urandom
 from typing import Any
-from uuid import uuid4
 
 import orjson
 import structlog
@@ -22,7 +22,8 @@ _NAMED = re.compile(
     r"(\"[^\"]*\"|'[^']*'|[^\s,;&}\])]+)|(cookie[\"']?\s{0,3}[=:]).+"
 )
 _URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^@\s/]+(?=@)")
-# One of these, in small letters, is in all that the patterns find: to look for them costs less.
+# One of these, in small letters, is in all that the patterns above find, in JSON as well: to look
+# for them costs less.
 _SIGNS = (
     "bearer",
     "eyj",
@@ -33,6 +34,7 @@ _SIGNS = (
     "pepper",
     "authorization",
     "cookie",
+    "dsn",
     "://",
 )
 _CALLER_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -44,7 +46,7 @@ _TRACEPARENT = re.compile(
 
 def request_id(given: str) -> str:
     """The id of a request: what its caller gave in X-Request-ID, if that is one, else a new one."""
-    return given if _CALLER_ID.fullmatch(given) else uuid4().hex
+    return given if _CALLER_ID.fullmatch(given) else urandom(16).hex()
 
 
 def trace_id(traceparent: str) -> str | None:
@@ -89,9 +91,41 @@ def configure(level: str) -> None:
     root.setLevel(level)
 
 
+class _Ready(str):
+    """A line that is JSON already."""
+
+    __slots__ = ()
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return record.msg if isinstance(record.msg, _Ready) else super().format(record)
+
+
+def write_line(logger: logging.Logger, event: str, facts: dict[str, Any]) -> None:
+    """Log at the level INFO what structlog would log, at a third of its cost.
+
+    It is for the line that every request has; the ids of `structlog.contextvars` are not added.
+
+    Args:
+        logger: of the standard library.
+        event: what happened.
+        facts: its further members; secrets in them are hidden.
+    """
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    line: Any = {"event": event, **facts}
+    for process in _STAMPS:
+        line = process(None, "info", line)
+    text = _to_json(line)
+    if _may_hold_secret(text):
+        text = _to_json(redact(None, "info", line))
+    logger.info(_Ready(text))
+
+
 def json_formatter() -> structlog.stdlib.ProcessorFormatter:
     """The formatter of all lines, also of gunicorn's."""
-    return structlog.stdlib.ProcessorFormatter(
+    return _Formatter(
         foreign_pre_chain=_shared(),
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -103,9 +137,7 @@ def json_formatter() -> structlog.stdlib.ProcessorFormatter:
 def _shared() -> list[Any]:
     return [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _add_service,
+        *_STAMPS,
         structlog.processors.format_exc_info,
         redact,
     ]
@@ -126,11 +158,19 @@ def hide_secrets(key: str, value: Any) -> Any:
         return REDACTED
     if not isinstance(value, str):
         return value
-    small = value.lower()
-    if not any(sign in small for sign in _SIGNS):
+    if not _may_hold_secret(value):
         return value
     text = _NAMED.sub(rf"\1\3{REDACTED}", _BEARER.sub(REDACTED, value))
     return _URL_PASSWORD.sub(rf"\1{REDACTED}", text)
+
+
+def _may_hold_secret(text: str) -> bool:
+    small = text.lower()
+    # A loop: `any` with a generator takes twice as long.
+    for sign in _SIGNS:  # noqa: SIM110
+        if sign in small:
+            return True
+    return False
 
 
 @lru_cache(maxsize=1000)
@@ -142,6 +182,14 @@ def _add_service(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str,
     event["service"] = "fivebox"
     event["version"] = version()
     return event
+
+
+# What each line has beside what it tells.
+_STAMPS = (
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _add_service,
+)
 
 
 def _to_json(event: Any, **_options: Any) -> str:

@@ -54,13 +54,9 @@ class Input(BaseModel):
     def refuse_nul(cls, values: Any) -> Any:
         """PostgreSQL's text cannot hold U+0000."""
         if isinstance(values, dict):
-            refuse(
-                {
-                    str(name): "must not contain the character U+0000"
-                    for name, value in values.items()
-                    if isinstance(value, str) and "\0" in value
-                }
-            )
+            found = [k for k, value in values.items() if isinstance(value, str) and "\0" in value]
+            if found:
+                refuse({str(name): "must not contain the character U+0000" for name in found})
         return values
 
 

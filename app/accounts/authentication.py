@@ -11,6 +11,7 @@ from app.accounts.claims import REFUSALS
 from app.accounts.models import User
 from app.accounts.tokens import bearer_claims, bearer_is_expired
 from app.audit.recording import record
+from app.database.connection import execute
 from app.database.session import act_as
 from app.errors import AccountDeleting, Forbidden, Unauthorized
 from app.extensions import db
@@ -55,10 +56,7 @@ def _find_caller(_token: str) -> Caller | None:
     g.user_id = claims["sub"]
     user_id, g.device_id = UUID(g.user_id), UUID(claims["sid"])
     act_as(user_id)
-    found = db.session.connection().exec_driver_sql(
-        _CALLER, {"user_id": user_id, "device_id": g.device_id}
-    )
-    row = found.one_or_none()
+    row = execute(_CALLER, {"user_id": user_id, "device_id": g.device_id}).fetchone()
     if row is None:
         refuse_deleting(user_id)
         return None

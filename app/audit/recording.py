@@ -1,14 +1,14 @@
 """Recording events, in the transaction of the act itself: neither is there without the other."""
 
+from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from typing import Any, Literal
 from uuid import UUID
 
 import orjson
 from flask import g, has_request_context, request
-from sqlalchemy import text
 
-from app.extensions import db
+from app.database.connection import execute
 
 Actor = Literal["user", "admin", "command", "nobody"]
 Outcome = Literal["succeeded", "failed", "refused"]
@@ -17,11 +17,11 @@ Outcome = Literal["succeeded", "failed", "refused"]
 KEPT_BITS = {4: 24, 6: 48}
 
 # Without RETURNING: what is appended need not be visible to who appends it.
-_INSERT = text(
+INSERT = (
     "INSERT INTO audit_events (user_id, actor, device_id, kind, outcome, request_id, "
-    "client_network, subject_table, subject_id, details) VALUES (:user_id, :actor, :device_id, "
-    ":kind, :outcome, :request_id, :client_network, :subject_table, :subject_id, "
-    "CAST(:details AS jsonb))"
+    "client_network, subject_table, subject_id, details) VALUES (%(user_id)s, %(actor)s, "
+    "%(device_id)s, %(kind)s, %(outcome)s, %(request_id)s, %(client_network)s, %(subject_table)s, "
+    "%(subject_id)s, %(details)s::jsonb)"
 )
 
 
@@ -44,25 +44,36 @@ def record(
         subject: table and id of the row that it was done to.
         details: a few more facts; never a value that a user entered.
     """
+    event = event_of(kind, user_id, outcome=outcome, actor=actor, subject=subject, details=details)
+    execute(INSERT, event)
+
+
+def event_of(
+    kind: str,
+    user_id: UUID | None,
+    *,
+    outcome: Outcome = "succeeded",
+    actor: Actor | None = None,
+    subject: tuple[str, object] | None = None,
+    details: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The parameters of `INSERT` for an event, whose arguments are those of `record`."""
     inside = has_request_context()
     if actor is None:
         actor = "command" if not inside else "user" if user_id else "nobody"
     table, row_id = subject or (None, None)
-    db.session.execute(
-        _INSERT,
-        {
-            "user_id": user_id,
-            "actor": actor,
-            "device_id": g.get("device_id"),
-            "kind": kind,
-            "outcome": outcome,
-            "request_id": g.get("request_id"),
-            "client_network": client_network(request.remote_addr) if inside else None,
-            "subject_table": table,
-            "subject_id": None if row_id is None else str(row_id),
-            "details": orjson.dumps(details, default=str).decode(),
-        },
-    )
+    return {
+        "user_id": user_id,
+        "actor": actor,
+        "device_id": g.get("device_id"),
+        "kind": kind,
+        "outcome": outcome,
+        "request_id": g.get("request_id"),
+        "client_network": client_network(request.remote_addr) if inside else None,
+        "subject_table": table,
+        "subject_id": None if row_id is None else str(row_id),
+        "details": orjson.dumps(details, default=str).decode(),
+    }
 
 
 def client_network(address: str | None) -> str | None:

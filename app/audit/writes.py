@@ -1,7 +1,7 @@
 """Writes of owned rows: one event for a transaction of a request, not one for each row.
 
-Each statement sent through SQLAlchemy is counted by table, and the counts become one event just
-before the commit. That costs one insert per writing request; docs/audit.md has the figures.
+Each statement sent through SQLAlchemy is counted by table, and the counts become one event that is
+sent with the COMMIT. That costs one insert per writing request; docs/audit.md has the figures.
 """
 
 import re
@@ -13,8 +13,9 @@ from flask import g, has_request_context, request
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
-from app.audit.recording import record
+from app.audit.recording import INSERT, event_of
 from app.database.base import Base, OwnedRow
+from app.database.connection import commit_with
 from app.extensions import db
 
 _WRITE = re.compile(r"\b(?:insert\s+into|update|delete\s+from)\s+\"?(\w+)", re.I)
@@ -80,7 +81,9 @@ def _record_writes(session: Session) -> None:
     counts: dict[str, int] | None = g.pop("audit_writes", None)
     if counts:
         subject = (next(iter(counts)), None) if len(counts) == 1 else None
-        record("rows.written", g.identity.user_id, subject=subject, tables=counts, route=_route())
+        details = {"tables": counts, "route": _route()}
+        written = event_of("rows.written", g.identity.user_id, subject=subject, details=details)
+        commit_with(INSERT, written)
 
 
 @event.listens_for(Session, "after_soft_rollback")

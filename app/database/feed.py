@@ -3,14 +3,12 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
-
-from app.extensions import db
+from app.database.connection import execute
 
 # Each restore of a backup sets the counters to a later multiple (after_restore.sql).
 EPOCH = 1_000
 
-_LOCK = text("SELECT rev, purge_floor FROM sync_state WHERE user_id = :user_id FOR UPDATE")
+_LOCK = "SELECT rev, purge_floor FROM sync_state WHERE user_id = %(user_id)s FOR UPDATE"
 
 
 class Feed(NamedTuple):
@@ -32,5 +30,5 @@ def lock_feed(user_id: UUID) -> Feed:
     All writers of one user take this lock first, so they cannot deadlock over rows, and what is
     read after it stays as it was read.
     """
-    rev, floor = db.session.execute(_LOCK, {"user_id": user_id}).one()
+    [(rev, floor)] = execute(_LOCK, {"user_id": user_id}).fetchall()
     return Feed(rev, floor)

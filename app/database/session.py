@@ -8,7 +8,6 @@ from uuid import UUID
 
 import psycopg
 from flask import g, has_app_context
-from psycopg import sql
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
@@ -16,8 +15,6 @@ from sqlalchemy.exc import OperationalError
 from app.extensions import db
 
 _SET_IDENTITY = "SELECT set_config('app.user_id', %s, true), set_config('app.scope', %s, true)"
-# One round trip: psycopg would send a BEGIN of its own first, which the engine keeps it from.
-_BEGIN = sql.SQL("BEGIN; " + _SET_IDENTITY.replace("%s", "{}"))
 
 
 @dataclass(frozen=True)
@@ -89,9 +86,14 @@ def carry_identity(connection: Connection) -> None:
     Raises:
         OperationalError: the database is not there any more.
     """
-    statement = _BEGIN.format(*map(sql.Literal, _identity().settings))
+    # Neither has a character to quote: one is a UUID, the other a word of ours.
+    user_id, scope = _identity().settings
     driver: Any = connection.connection.driver_connection
     try:
-        driver.execute(statement)
+        # One round trip; psycopg would send a BEGIN of its own, which the engine keeps it from.
+        driver.run(
+            f"BEGIN; SELECT set_config('app.user_id', '{user_id}', true), "
+            f"set_config('app.scope', '{scope}', true)"
+        )
     except psycopg.OperationalError as error:
         raise OperationalError("BEGIN", None, error, hide_parameters=True) from error

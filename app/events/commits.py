@@ -5,6 +5,7 @@ The database notes both in settings of the transaction (triggers `tell_revision`
 itself; a rollback, also one to a savepoint, forgets them.
 """
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from apiflask import APIFlask
 from psycopg.pq import TransactionStatus
 from sqlalchemy import event
 
+from app.database.connection import Connection
 from app.events.channel import Change, Revocation
 from app.events.publisher import Publisher
 from app.extensions import db
@@ -24,7 +26,7 @@ _COMMIT = (
 )
 
 
-class PublishingConnection(psycopg.Connection[Any]):
+class PublishingConnection(Connection):
     """A connection to the database whose commits are published."""
 
     publisher: Publisher
@@ -35,10 +37,18 @@ class PublishingConnection(psycopg.Connection[Any]):
         Raises:
             psycopg.Error: as the plain commit; then nothing is published.
         """
+        last = self.take_last()
         if self.info.transaction_status != TransactionStatus.INTRANS:
             super().commit()
             return
-        revision, revoked = self.execute(_COMMIT).fetchall()[0]
+        try:
+            told = self.execute("; ".join([*last, _COMMIT]).encode()).set_result(-2)
+        except psycopg.Error:
+            # SQLAlchemy takes it for a COMMIT that failed, which ends a transaction all the same.
+            with suppress(psycopg.Error):
+                self.rollback()
+            raise
+        revision, revoked = told.fetchall()[0]
         if revision:
             user_id, _, rev = revision.partition(" ")
             self.publisher.publish(Change(user_id, int(rev)))

@@ -20,8 +20,10 @@ def init_app(app: APIFlask, settings: Settings) -> None:
 
     @app.after_request
     def add(response: Response) -> Response:
-        for name, value in SECURITY.items():
-            response.headers.setdefault(name, value)
+        present = {name.lower() for name, _ in response.headers}
+        response.headers.extend(
+            (name, value) for name, value in SECURITY.items() if name.lower() not in present
+        )
         if request.path.startswith("/v1/"):
             # Private data: no cache between here and the device may keep it.
             response.headers.setdefault("Cache-Control", "no-store")

@@ -1,15 +1,17 @@
 """The log line of every request."""
 
+import logging
 from time import perf_counter
 
-import structlog
 from apiflask import APIFlask
-from flask import Response, g, request
+from flask import Request, Response, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from app.log_format import configure, request_id, trace_id
+from app.current import this_g, this_request
+from app.log_format import configure, request_id, trace_id, write_line
 from app.settings import Settings
 
-logger = structlog.get_logger("fivebox")
+logger = logging.getLogger("fivebox")
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
@@ -22,36 +24,38 @@ def init_app(app: APIFlask, settings: Settings) -> None:
 
     @app.before_request
     def begin() -> None:
-        g.request_id = request_id(request.headers.get("X-Request-ID", ""))
-        g.started = perf_counter()
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=g.request_id)
-        trace = trace_id(request.headers.get("traceparent", ""))
+        kept, environ = this_g(), request.environ
+        kept.started = perf_counter()
+        kept.request_id = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+        ids = kept.log_ids = {"request_id": kept.request_id}
+        trace = trace_id(environ.get("HTTP_TRACEPARENT", ""))
         if trace:
-            structlog.contextvars.bind_contextvars(trace_id=trace)
+            ids["trace_id"] = trace
+        clear_contextvars()
+        bind_contextvars(**ids)
 
     @app.after_request
     def end(response: Response) -> Response:
-        seconds = perf_counter() - g.started
-        response.headers["X-Request-ID"] = g.request_id
+        kept, asked = this_g(), this_request()
+        seconds = perf_counter() - kept.started
+        response.headers["X-Request-ID"] = kept.request_id
         # What a feature has to say of its request, in the one line that it costs.
-        facts = {"event_kind": "request", **g.get("log_facts", {})}
+        facts = {"event_kind": "request", **kept.get("log_facts", {})}
         if seconds > slow_seconds:
             facts["event_kind"] = "slow_request"
-        logger.info(
-            "request",
-            **facts,
-            method=request.method,
-            route=route(),
-            status=response.status_code,
-            duration_ms=round(seconds * 1000, 1),
-            user_agent=request.user_agent.string[:300],
-            client_ip=request.remote_addr,
-            user_id=g.get("user_id"),
-        )
+        facts |= {
+            "method": asked.method,
+            "route": route(asked),
+            "status": response.status_code,
+            "duration_ms": round(seconds * 1000, 1),
+            "user_agent": asked.environ.get("HTTP_USER_AGENT", "")[:300],
+            "client_ip": asked.remote_addr,
+            "user_id": kept.get("user_id"),
+        }
+        write_line(logger, "request", facts | kept.log_ids)
         return response
 
 
-def route() -> str:
-    """The rule that the request matched, never its path: paths are unbounded and may be private."""
-    return request.url_rule.rule if request.url_rule else "unmatched"
+def route(asked: Request) -> str:
+    """The rule that a request matched, never its path: paths are unbounded and may be private."""
+    return asked.url_rule.rule if asked.url_rule else "unmatched"

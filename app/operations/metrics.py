@@ -3,12 +3,13 @@
 import os
 import re
 import time
+from functools import cache
 from time import perf_counter
 from typing import Any
 
 import psutil
 from apiflask import APIBlueprint, APIFlask
-from flask import Response, g, request
+from flask import Response, g
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -21,6 +22,8 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import Engine, event
 
+from app.current import this_request
+from app.database.connection import observers
 from app.extensions import db, limiter
 from app.operations.logs import route
 from app.version import version
@@ -83,7 +86,8 @@ blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
 _STATEMENT = re.compile(
     r"\s*(?:(select)\b.*?\bfrom|(insert)\s+into|(update)|(delete)\s+from)\s+\"?(\w+)", re.I | re.S
 )
-_seen: dict[str, tuple[str, str]] = {}
+# By statement.
+_counters: dict[str, Counter] = {}
 
 
 @blueprint.get("/internal/metrics")
@@ -107,10 +111,11 @@ def init_app(app: APIFlask) -> None:
 
     @app.after_request
     def end(response: Response) -> Response:
-        method = request.method if request.method in METHODS else "other"
-        labels = (method, route(), str(response.status_code))
-        REQUESTS.labels(*labels).inc()
-        REQUEST_SECONDS.labels(*labels).observe(perf_counter() - g.in_flight_since)
+        asked = this_request()
+        method = asked.method if asked.method in METHODS else "other"
+        requests, seconds = _series(method, route(asked), response.status_code)
+        requests.inc()
+        seconds.observe(perf_counter() - g.in_flight_since)
         return response
 
     @app.teardown_request
@@ -122,18 +127,30 @@ def init_app(app: APIFlask) -> None:
     INFO.labels(version()).set(1)
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", _count_query)
+    observers.add(_count_statement)
+
+
+@cache
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """The series of a request; few, since routes and statuses are, and looked up in each."""
+    labels = (method, route, str(status))
+    return REQUESTS.labels(*labels), REQUEST_SECONDS.labels(*labels)
 
 
 def _count_query(
     _connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool
 ) -> None:
-    labels = _seen.get(statement)
-    if labels is None:
-        labels = _describe(statement)
+    _count_statement(statement)
+
+
+def _count_statement(statement: str) -> None:
+    counter = _counters.get(statement)
+    if counter is None:
+        counter = QUERIES.labels(*_describe(statement))
         # Statements are made by code and so are few; the bound is for those with inlined values.
-        if len(_seen) < 1000:
-            _seen[statement] = labels
-    QUERIES.labels(*labels).inc()
+        if len(_counters) < 1000:
+            _counters[statement] = counter
+    counter.inc()
 
 
 def _describe(statement: str) -> tuple[str, str]:

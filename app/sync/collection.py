@@ -22,11 +22,13 @@ class Change:
         id: of the row.
         before: the client-owned values that were stored, also of a tombstone; None of a new row.
         after: those stored now; None when the row is now deleted.
+        revived: whether it was a tombstone and is none now.
     """
 
     id: str
     before: Values | None
     after: Values | None
+    revived: bool
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from uuid import UUID
 from flask import g
 from sqlalchemy import select, tuple_
 
+from app.database.connection import commit_with
 from app.errors import Problem
 from app.extensions import db
 from app.operations.metrics import SYNC_ROUNDS, SYNC_ROWS
 from app.pages import PageQuery, decode_cursor, page_of
 from app.sync.models import SyncSession
-from app.sync.store import execute
 
 # An empty round is a client asking whether there is news; a write for each would cost more than
 # the answer.
@@ -91,7 +91,7 @@ def _record(this: Round, user_id: UUID) -> None:
     if len(_recorded) >= MAX_REMEMBERED:
         _recorded.clear()
     _recorded[key] = now
-    execute(
+    commit_with(
         _RECORD,
         {
             "user_id": user_id,

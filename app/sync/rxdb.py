@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 from pydantic import ValidationError
 
+from app.database.connection import execute
 from app.database.feed import lock_feed
 from app.errors import Problem, Unprocessable
 from app.schemas import Body
@@ -38,10 +39,10 @@ def pull(collection: Collection, user_id: UUID, query: PullQuery) -> bytes:
             restored database does not.
     """
     with sync_round(CLIENT, "pull", user_id) as this:
-        rows = store.execute(
+        rows = execute(
             statements.page(collection),
             {"user_id": user_id, "rev": query.rev, "id": query.id, "limit": query.limit},
-        )
+        ).fetchall()
         newest, purge_floor, *_ = rows[0]
         floor = query.floor if query.rev else purge_floor
         away = query.rev < purge_floor and floor < purge_floor
@@ -52,15 +53,16 @@ def pull(collection: Collection, user_id: UUID, query: PullQuery) -> bytes:
                 "copy of the collection and sync from nothing."
             )
         rev, row_id = query.rev, query.id
-        found = [row for row in rows if row.document is not None]
-        if found:
-            rev, row_id = found[-1].rev, found[-1].id
-        if len(found) < query.limit and rev < newest:
+        # Without any row there is one of the counter alone.
+        documents = [orjson.Fragment(document) for *_, document in rows if document is not None]
+        if documents:
+            *_, rev, row_id, _ = rows[-1]
+        if len(documents) < query.limit and rev < newest:
             rev, row_id = newest, ""
-        this.rows, this.rev = len(found), rev
+        this.rows, this.rev = len(documents), rev
     return orjson.dumps(
         {
-            "documents": [orjson.Fragment(row.document) for row in found],
+            "documents": documents,
             "checkpoint": {"rev": rev, "id": row_id, "floor": floor},
         }
     )
@@ -104,7 +106,7 @@ def push(collection: Collection, user_id: UUID, rows: list[PushRow]) -> bytes:
 
 
 def _documents(collection: Collection, user_id: UUID, ids: list[str]) -> list[orjson.Fragment]:
-    rows = store.execute(statements.documents(collection), {"user_id": user_id, "ids": ids})
+    rows = execute(statements.documents(collection), {"user_id": user_id, "ids": ids})
     return [orjson.Fragment(document) for (document,) in rows]
 
 

@@ -1,16 +1,16 @@
 """Reading and writing rows of a push, whatever client it came from."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 from pydantic import ValidationError
 
+from app.audit.writes import note
+from app.database.connection import execute
 from app.errors import Conflict, Unprocessable, invalid_input
-from app.extensions import db
 from app.operations.metrics import RECORDS_CREATED
 from app.schemas import Body
 from app.sync import statements
@@ -27,8 +27,7 @@ class ParentMissing(Conflict):
     type = "parent-missing"
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """A row as it is, and its parent; `values` is None when there is no such row."""
 
     parent_found: bool
@@ -107,10 +106,8 @@ def read(
         user_id: whose they are.
         wanted: the parents' ids by the ids of the rows; None leaves it to the stored row.
     """
-    rows = execute(
-        statements.present(collection),
-        {"user_id": user_id, "ids": list(wanted), "parents": list(wanted.values())},
-    )
+    parameters = {"user_id": user_id, "ids": list(wanted), "parents": list(wanted.values())}
+    rows = execute(statements.present(collection), parameters).fetchall()
     return {
         row_id: Stored(
             parent_found,
@@ -146,7 +143,7 @@ def write(
         ParentMissing: there is no row that one of these belongs to.
     """
     deleted = [row_id for row_id, state in states.items() if state is None]
-    kept = {row_id: state for row_id, state in states.items() if state is not None}
+    kept = {row_id: state.model_dump() for row_id, state in states.items() if state is not None}
     orphan = next((row_id for row_id in kept if not stored[row_id].parent_found), None)
     if orphan is not None:
         raise ParentMissing(
@@ -154,19 +151,22 @@ def write(
             "push that one first, then this one again."
         )
     if deleted:
-        execute(statements.delete(collection), {"user_id": user_id, "ids": deleted})
+        parameters: dict[str, Any] = {"user_id": user_id, "ids": deleted}
+        note(collection.table, execute(statements.delete(collection), parameters).rowcount)
     if kept:
         rows = [
-            {"id": row_id, "_deleted": stored[row_id].parent_deleted, **state.model_dump()}
-            for row_id, state in kept.items()
+            {"id": row_id, "_deleted": stored[row_id].parent_deleted, **values}
+            for row_id, values in kept.items()
         ]
         parameters = {"user_id": user_id, "rows": orjson.dumps(rows, default=_to_bytea).decode()}
-        execute(statements.upsert(collection), parameters)
+        note(collection.table, execute(statements.upsert(collection), parameters).rowcount)
         new = sum(1 for row_id in kept if stored[row_id].values is None)
         if new:
             RECORDS_CREATED.labels(collection.table).inc(new)
     if collection.settle and states:
-        collection.settle(user_id, list(_changes(stored, states)))
+        collection.settle(
+            user_id, [_change(row_id, stored[row_id], kept.get(row_id)) for row_id in states]
+        )
     return len(states)
 
 
@@ -176,14 +176,6 @@ def _to_bytea(value: Any) -> str:
     raise TypeError
 
 
-def _changes(stored: Mapping[str, Stored], states: Mapping[str, Body | None]) -> Iterable[Change]:
-    for row_id, state in states.items():
-        row = stored[row_id]
-        live = state is not None and not row.parent_deleted
-        yield Change(row_id, row.values, state.model_dump() if state and live else None)
-
-
-def execute(sql: str, parameters: Mapping[str, Any]) -> Sequence[Any]:
-    """Run a statement in the request's transaction, and fetch its rows if it has any."""
-    result = db.session.connection().exec_driver_sql(sql, dict(parameters))
-    return result.fetchall() if result.returns_rows else ()
+def _change(row_id: str, row: Stored, values: dict[str, Any] | None) -> Change:
+    after = None if row.parent_deleted else values
+    return Change(row_id, row.values, after, revived=row.deleted and after is not None)

@@ -7,11 +7,12 @@ gets back as `created` would undo a deletion that it has not pushed yet.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
 
+from app.database.connection import execute
 from app.database.feed import EPOCH, lock_feed
 from app.errors import Conflict, Unprocessable
 from app.schemas import Body
@@ -43,6 +44,17 @@ def pull(user_id: UUID, query: ChangesQuery, max_rows: int) -> bytes:
     return orjson.dumps(feed.answer())
 
 
+class _Changed(NamedTuple):
+    """A row of `statements.changes`; the counter alone, without an id, when nothing changed."""
+
+    newest: int
+    purge_floor: int
+    number: int
+    rev: int
+    id: str | None
+    document: str | None
+
+
 class _Feed:
     """The rows for one pull."""
 
@@ -52,7 +64,7 @@ class _Feed:
         self.since = (query.last_pulled_at or 1) - 1
         self.touched = query.migration.touched() if query.migration else set()
         self.collections = tuple(all_collections().values())
-        self.rows: Sequence[Any] = ()
+        self.rows: Sequence[_Changed] = ()
         self.until = self.newest = 0
         self.replaces = False
 
@@ -82,7 +94,7 @@ class _Feed:
             f"since_{number}": 0 if collection.name in self.touched else self.since
             for number, collection in enumerate(self.collections)
         }
-        rows = store.execute(
+        rows = execute(
             statements.changes(self.collections),
             {
                 "user_id": self.user_id,
@@ -93,10 +105,10 @@ class _Feed:
                 **sinces,
             },
         )
-        self.newest = rows[0].newest
-        self.rows = [row for row in rows if row.id is not None]
-        floor: int = rows[0].purge_floor
-        return floor
+        found = [_Changed(*row) for row in rows]
+        self.newest = found[0].newest
+        self.rows = [row for row in found if row.id is not None]
+        return found[0].purge_floor
 
     def answer(self) -> dict[str, Any]:
         """The body of the answer."""

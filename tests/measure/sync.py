@@ -100,13 +100,13 @@ def measure(servers: EmbeddedServers, sizes: list[int], rounds: int) -> None:
     from app.factory import create_app
 
     app = create_app()
-    with app.app_context(), psycopg.connect(servers.superuser_url, autocommit=True) as owner:
+    with app.app_context():
         upgrade()
-        app.wsgi_app = Metered(app.wsgi_app)  # type: ignore[method-assign]
-        client = app.test_client()
-        print("| progress rows | | p50, ms | p95, ms | CPU of API, ms | of PostgreSQL, ms |")
-        print("|---|---|---|---|---|---|")
-        filled = 0
+    app.wsgi_app = Metered(app.wsgi_app)  # type: ignore[method-assign]
+    print("| progress rows | | p50, ms | p95, ms | CPU of API, ms | of PostgreSQL, ms |")
+    print("|---|---|---|---|---|---|")
+    filled = 0
+    with psycopg.connect(servers.superuser_url, autocommit=True) as owner:
         for size in sizes:
             users = size // DAYS
             for statement in FILL.split(";"):
@@ -117,10 +117,13 @@ def measure(servers: EmbeddedServers, sizes: list[int], rounds: int) -> None:
                 f"SELECT {USER} FROM generate_series(1, %s::int) n ORDER BY random() LIMIT 50",  # type: ignore[arg-type]  # noqa: S608
                 [users],
             ).fetchall()
-            tokens = [new_access_token(row[0], row[0], timedelta(hours=1)) for row in ids]
-            backend = psutil.Process(db.session.scalar(text("SELECT pg_backend_pid()")))
-            db.session.rollback()
-            for name, act in (("floor", floor), ("round", sync_round)):
+            with app.app_context():
+                tokens = [new_access_token(row[0], row[0], timedelta(hours=1)) for row in ids]
+                # One request at a time: the pool has no other connection.
+                backend = psutil.Process(db.session.scalar(text("SELECT pg_backend_pid()")))
+            # Outside of a context: a request would share it, with the transaction and user in it.
+            client = app.test_client()
+            for name, act in ACTS.items():
                 figures = timed(client, tokens, act, rounds, backend)
                 print(f"| {size:,} | {name} | " + " | ".join(f"{x:.2f}" for x in figures) + " |")
 
@@ -159,18 +162,35 @@ def floor(client: FlaskClient, headers: dict[str, str]) -> None:
         assert client.get("/v1/habits/run", headers=headers).status_code == 200
 
 
-def sync_round(client: FlaskClient, headers: dict[str, str]) -> None:
-    """10 rows up, 20 down."""
+def sync_notes(client: FlaskClient, headers: dict[str, str]) -> None:
+    """10 rows up, 20 down; the notes of days."""
+    sync_round(client, headers, lambda _known: {"note": secrets.token_hex(4)})
+
+
+def sync_days(client: FlaskClient, headers: dict[str, str]) -> None:
+    """10 rows up, 20 down; whether days are done, which streaks follow from."""
+    sync_round(client, headers, lambda known: {"completed": not known["completed"]})
+
+
+def sync_round(
+    client: FlaskClient,
+    headers: dict[str, str],
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
+    """Pull, change some of what came, and push it."""
     query = f"rev={DAYS - 2 * DOWN}&id=&limit={DOWN}"
     pulled = client.get(f"/v1/sync/progress/pull?{query}", headers=headers)
     documents = pulled.get_json()["documents"]
     assert len(documents) == DOWN, pulled.text
     body: list[dict[str, Any]] = []
     for known in random.sample(documents, UP):
-        new = {**known, "note": secrets.token_hex(4)}
+        new = {**known, **change(known)}
         body.append({"newDocumentState": new, "assumedMasterState": known})
     pushed = client.post("/v1/sync/progress/push", json=body, headers=headers)
     assert (pushed.status_code, pushed.get_json()) == (200, []), pushed.text
+
+
+ACTS = {"floor": floor, "round of notes": sync_notes, "round of days": sync_days}
 
 
 if __name__ == "__main__":

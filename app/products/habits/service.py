@@ -146,8 +146,8 @@ def put_progress(
     before = owned.find_to_replace(Progress, user_id, row_id, ProgressOutput)
     if before is not None and _is_same(before, data):
         return before, False
-    rows = [row for row in progress_rows(user_id, [habit_id])[habit_id] if row.day != day]
-    history = history_of(habit, [*rows, DayRow(day, data.completed, 0)])
+    rows = [row for row in progress_rows(user_id, habit_id, since=day) if row.day != day]
+    history = history_of(habit, [*rows, DayRow(day, data.completed, 0)], since=day)
     statement = insert(Progress).values(
         user_id=user_id,
         id=row_id,
@@ -164,7 +164,7 @@ def put_progress(
         ).returning(Progress),
         execution_options={"populate_existing": True},
     ).one()
-    store_streaks(user_id, {habit_id: (history, rows)})
+    store_streaks(user_id, day, {habit_id: (history, rows)})
     db.session.commit()
     if before is None:
         RECORDS_CREATED.labels("user_progress").inc()
@@ -184,7 +184,7 @@ def delete_progress(user_id: UUID, habit_id: str, day: date) -> None:
     require_match(progress, ProgressOutput)
     progress.deleted_at = datetime.now(UTC)
     db.session.flush()
-    refresh_streaks(user_id, [habit_id])
+    refresh_streaks(user_id, [habit_id], since=day)
     db.session.commit()
 
 
@@ -231,7 +231,7 @@ def statistics(user: User, habit_id: str, query: RangeQuery) -> StatisticsOutput
     if (last - first).days >= MAX_RANGE_DAYS:
         raise Unprocessable("start", f"must be within {MAX_RANGE_DAYS} days of the end")
     # A day in the future is not done yet, whatever a clock that is wrong has recorded.
-    rows = [row for row in progress_rows(user.id, [habit_id])[habit_id] if row.day <= today]
+    rows = [row for row in progress_rows(user.id, habit_id) if row.day <= today]
     history = history_of(habit, rows)
     return StatisticsOutput(
         today=today,

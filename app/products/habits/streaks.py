@@ -11,8 +11,8 @@ The rules:
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -23,6 +23,11 @@ WEEK = timedelta(days=7)
 def monday(day: date) -> date:
     """First day of the ISO week of a day."""
     return day - timedelta(days=day.weekday())
+
+
+def needed_from(since: date) -> date:
+    """The first day that the streaks from a day on follow from: the Monday of the week before."""
+    return monday(since) - WEEK
 
 
 @dataclass(frozen=True)
@@ -64,15 +69,45 @@ class Rate:
 
 @dataclass(frozen=True)
 class History:
-    """The days on which one habit was done."""
+    """The days on which one habit was done, or those from some day on.
+
+    Attributes:
+        schedule: of the habit.
+        done: the days.
+        known: the streak up to the last due day before them, where these are not all; of a weekly
+            habit the streak up to the last week, by its Monday.
+    """
 
     schedule: Schedule
     done: frozenset[date] = field(default_factory=frozenset)
+    known: Mapping[date, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, schedule: Schedule, days: Iterable[date]) -> "History":
         """Make a history; days before the start are dropped."""
         return cls(schedule, frozenset(day for day in days if day >= schedule.start))
+
+    @classmethod
+    def continued(cls, schedule: Schedule, since: date, streaks: Mapping[date, int]) -> "History":
+        """Make the history from a day on, which goes on from the streaks before it.
+
+        Args:
+            schedule: of the habit.
+            since: the first day on which `streak_on` is asked.
+            streaks: the days done, from `needed_from(since)` on, each with its streak; only those
+                before `since` need be right.
+        """
+        counted = {day: streak for day, streak in streaks.items() if day >= schedule.start}
+        if schedule.times_per_week is None:
+            last = schedule.last_due(since - DAY)
+            known = {last: counted[last]} if last in counted else {}
+            return cls(schedule, frozenset(day for day in counted if day >= since), known)
+        this_week = monday(since)
+        week = [day for day in counted if this_week - WEEK <= day < this_week]
+        history = cls(schedule, frozenset(day for day in counted if day >= this_week))
+        if not week or len(week) < history._wanted(this_week - WEEK):
+            return history
+        return replace(history, known={this_week - WEEK: counted[max(week)]})
 
     def streak_on(self, day: date) -> int:
         """The streak up to and including a day, as if that day were over.
@@ -102,7 +137,7 @@ class History:
 
     @cached_property
     def _day_streaks(self) -> dict[date, int]:
-        streaks: dict[date, int] = {}
+        streaks = dict(self.known)
         for day in sorted(filter(self.schedule.is_due, self.done)):
             before = self.schedule.last_due(day - DAY)
             streaks[day] = streaks.get(before, 0) + 1 if before else 1
@@ -110,7 +145,7 @@ class History:
 
     @cached_property
     def _week_streaks(self) -> dict[date, int]:
-        streaks: dict[date, int] = {}
+        streaks = dict(self.known)
         for week, done in sorted(Counter(map(monday, self.done)).items()):
             if done >= self._wanted(week):
                 streaks[week] = streaks.get(week - WEEK, 0) + 1

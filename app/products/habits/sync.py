@@ -37,8 +37,21 @@ def _is_rescheduled(change: Change) -> bool:
 
 
 def _settle_progress(user_id: UUID, changes: Sequence[Change]) -> None:
-    values = [change.after or change.before for change in changes]
-    refresh_streaks(user_id, {row["habit_id"] for row in values if row})
+    days = [change.after or change.before for change in changes if not _keeps_streaks(change)]
+    changed = [day for day in days if day]
+    if changed:
+        habits = {day["habit_id"] for day in changed}
+        refresh_streaks(user_id, habits, since=min(day["date"] for day in changed))
+
+
+def _keeps_streaks(change: Change) -> bool:
+    # The habit and the day are in the id, and so the same.
+    return (
+        change.before is not None
+        and change.after is not None
+        and not change.revived
+        and change.before["completed"] == change.after["completed"]
+    )
 
 
 collections = [

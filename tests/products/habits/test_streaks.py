@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.products.habits.streaks import DAY, History, Schedule, monday
+from app.products.habits.streaks import DAY, History, Schedule, monday, needed_from
 
 START = date(2026, 1, 1)  # a Thursday
 days = st.integers(0, 60).map(lambda n: START + n * DAY)
@@ -56,6 +56,29 @@ def test_week_streaks_agree_with_walking_back(
 ) -> None:
     schedule = Schedule(START + offset * DAY, times_per_week=times)
     assert History.of(schedule, done).streak_on(day) == _naive_weeks(schedule, done, day)
+
+
+schedules = st.builds(
+    Schedule,
+    start=st.integers(0, 20).map(lambda n: START + n * DAY),
+    weekdays=st.frozensets(st.integers(1, 7), min_size=1),
+    times_per_week=st.none() | st.integers(1, 7),
+)
+
+
+@given(schedules, st.sets(days), days, days)
+def test_a_part_of_the_history_continues_the_streaks_before_it(
+    schedule: Schedule, done: set[date], since: date, day: date
+) -> None:
+    whole = History.of(schedule, done)
+    # What is stored of days that have changed means nothing.
+    streaks = {
+        day: whole.streak_on(day) if day < since else 999
+        for day in done
+        if day >= needed_from(since)
+    }
+    part = History.continued(schedule, since, streaks)
+    assert part.streak_on(max(since, day)) == whole.streak_on(max(since, day))
 
 
 @given(st.sets(days), st.sets(st.integers(1, 7), min_size=1))
