@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 
 from tests.lab.hosts import Host
-from tests.lab.playbooks import DOMAIN
+from tests.lab.playbooks import DOMAIN, Operator
+from tests.lab.runbooks import Desk
 
 
 @dataclass
@@ -90,6 +91,12 @@ def host() -> Host:
 @pytest.fixture(scope="session")
 def api(host: Host) -> Api:
     return Api(host.address, os.environ["LAB_ROOT"])
+
+
+@pytest.fixture(scope="session")
+def desk(host: Host, api: Api, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """The operator's machine, for commands of the runbooks."""
+    return Desk(host, api.root, tmp_path_factory.mktemp("desk"), Operator.find(host).play)
 
 
 @pytest.fixture(scope="session")
