@@ -110,7 +110,7 @@ def test_disk_full(host: Host, api: Api, token: str) -> None:
             book.run(2, host)
         finally:
             host.ssh(f"umount {archives}")
-        assert "last_failed_wal" in book.run(3, host)[1]
+        assert "last_failed_wal" in book.run(3, host)[2]
         assert "user_habits" in book.run(4, host)[0]
         disks, clusters = book.run(6, host)
         assert not re.search(rf"100% +{folder}\n", disks)
