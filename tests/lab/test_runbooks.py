@@ -242,9 +242,11 @@ def test_backups_too_old(host: Host) -> None:
 
 def test_data_deleted_by_mistake(host: Host, api: Api, desk: Desk, token: str) -> None:
     ids = [f"mistake-{number}" for number in range(3)]
-    for row_id in ids:
+    gone = "mistake-gone"
+    for row_id in (*ids, gone):
         habit = {"id": row_id, "name": "kept", "start_date": "2026-01-01"}
         assert api.ask("POST", "/v1/habits", habit, token).status == 201
+    assert api.ask("DELETE", f"/v1/habits/{gone}", None, token).status == 204
     with Runbook("data-deleted", __file__, desk) as book:
         now = book.run(1, host)[0]
         # A whole second in which all is there.
@@ -253,17 +255,18 @@ def test_data_deleted_by_mistake(host: Host, api: Api, desk: Desk, token: str) -
         assert api.ask("DELETE", f"/v1/habits/{ids[0]}", None, token).status == 204
         assert api.ask("DELETE", f"/v1/habits/{ids[1]}", None, token).status == 204
         _sql(host, f"DELETE FROM user_habits WHERE id = '{ids[2]}'")  # noqa: S608 - a constant
-        revision = _sql(host, "SELECT max(rev) FROM user_habits")
         deleted = book.run(1, host)[1].splitlines()[-1]
         user = re.search(r'"user_id":"([0-9a-f-]+)"', deleted)
         assert user
+        revision = _sql(host, f"SELECT rev FROM sync_state WHERE user_id = '{user[1]}'")  # noqa: S608
         book.run(3, host, TIME=moment)
         assert not _served(api, f"/v1/habits/{ids[0]}", token)
         book.run(4, host, USER_ID=user[1])
         book.run(5, host)
     for row_id in ids:
         assert api.ask("GET", f"/v1/habits/{row_id}", None, token).json()["name"] == "kept"
-    lowest = "SELECT min(rev) FROM user_habits WHERE id LIKE 'mistake-%'"
+    assert api.ask("GET", f"/v1/habits/{gone}", None, token).status == 404
+    lowest = "SELECT min(rev) FROM user_habits WHERE id LIKE 'mistake-_'"
     assert int(_sql(host, lowest)) > int(revision)
 
 
