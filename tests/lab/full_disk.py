@@ -26,8 +26,10 @@ def small_disk(host: Host) -> Iterator[str]:
         host.ssh(f"rm -f {FOLDER}/filler")
         host.ssh(f"cd / && {PSQL} 'ALTER TABLE user_habits SET TABLESPACE pg_default'")
         host.ssh(f"cd / && {PSQL} 'DROP TABLESPACE small'")
-        # A crash later must not replay the making of a table space that has no disk any more.
+        # Neither a crash nor a restore later must replay the making of a table space that has no
+        # disk any more.
         host.ssh(f"cd / && {PSQL} CHECKPOINT")
+        host.ssh("systemctl start fivebox-backup")
         # The API's connections still hold files open there.
         host.ssh(f"umount --lazy {FOLDER}")
 
