@@ -99,4 +99,4 @@ def _end_sessions(book: Runbook, host: Host, api: Api, token: str) -> None:
     finally:
         host.ssh(f'cd / && {PSQL} "{REVIVE}"')
     assert api.ask("GET", "/v1/accounts/me", None, token).status == 200
-    assert "account.registered" in book.run(6, host)[0]
+    assert "rows.written" in book.run(6, host)[0]
