@@ -85,7 +85,9 @@ class Authority:
 
     def _spawn(self, program: str, *arguments: str) -> None:
         with (self.folder / f"{program}.log").open("wb") as log:
-            environment = {**os.environ, "PEBBLE_VA_NOSLEEP": "1"}
+            # It looks at the host for every certificate, and not for every other one.
+            pebble = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0"}
+            environment = {**os.environ, **pebble}
             # Ends with the drill, however the drill ends.
             command = ["setpriv", "--pdeathsig", "KILL", program, *arguments]
             self._processes.append(

@@ -8,9 +8,11 @@ import json
 import secrets
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import yaml
 from redis import Redis, RedisError
@@ -19,9 +21,11 @@ from app.redis_client import connect
 from scripts import internal_ca
 from scripts.make_secrets import NAMES
 from tests.lab import base, counted, figures, hosts, network
-from tests.lab.playbooks import ROOT, STORAGE, run_playbook
+from tests.lab.playbooks import ROOT, STORAGE, Play, run_playbook
+from tests.lab.runbooks import Desk, Runbook
 from tests.lab.state import FOLDER, KEY, NUMBER, public_key, require_machine, run
 from tests.lab.storage import Storage
+from tests.lab.waiting import until
 from tests.lab.writer import TABLE, Writer
 
 MEMORY_MB = 1024
@@ -64,8 +68,19 @@ class Cluster:
         self.ca = self.folder / "ca.pem"
         self.ca.write_text(self.secrets["vault_internal_ca_certificate"])
         for host in self.hosts.values():
-            with (host.root / "etc/hosts").open("a") as names:
-                names.write(f"{network.GATEWAY} {STORAGE}\n")
+            self._name_storage(host)
+
+    def _name_storage(self, host: hosts.Host) -> None:
+        with (host.root / "etc/hosts").open("a") as names:
+            names.write(f"{network.GATEWAY} {STORAGE}\n")
+
+    def replace(self, name: str) -> None:
+        """Put a bare host in the place of a member."""
+        old = self.hosts[name]
+        old.remove()
+        self.hosts[name] = hosts.up(old.name, old.suite, MEMORY_MB, CPUS)
+        self._name_storage(self.hosts[name])
+        self.write_inventory()
 
     def write_inventory(self, database: tuple[str, ...] = MEMBERS) -> None:
         """Write the inventory; the machine itself is where the API would be.
@@ -105,15 +120,15 @@ class Cluster:
             (self.folder / file).touch(mode=0o600)
             (self.folder / file).write_text(yaml.safe_dump(content))
 
-    def play(self, name: str, *options: str) -> int:
-        """Run a playbook on the hosts; how many tasks changed something."""
+    def play(self, name: str, *options: str) -> Play:
+        """Run a playbook on the hosts; ends when it fails, or prints a secret."""
         variables = ("-e", f"@{self.folder}/variables.yml", "--limit", "database:cache")
         words = ("-i", str(self.folder / "hosts.yml"), f"playbooks/{name}.yml", *variables)
         played = run_playbook([*words, *options], self.secrets)
         if played.failed or played.told:
             sys.exit(f"{played.output}\nprinted secrets: {played.told}")
         figures.record(f"{name}.yml", played.seconds, "s")
-        return played.changed
+        return played
 
     def url(self, role: str) -> str:
         """The database's URL as the API has it, for the machine itself."""
@@ -164,10 +179,11 @@ def main() -> None:
     try:
         storage.start()
         _convert(cluster)
-        if cluster.play("site"):
+        if cluster.play("site").changed:
             sys.exit("The second run of site.yml changed something")
         counted.expect(cluster.hosts.values(), len(MEMBERS))
         _faults(cluster, arguments.rounds)
+        _lose_primary(cluster)
         _back_up(cluster)
         _lose_quorum(cluster)
         _lose_cache_leader(cluster, arguments.rounds)
@@ -229,6 +245,45 @@ def _faults(cluster: Cluster, rounds: int) -> None:
     figures.record("acknowledged writes in all", len(writer.acknowledged), "")
 
 
+def _lose_primary(cluster: Cluster) -> None:
+    """The runbook of a lost primary: it comes back, its data is copied anew, another is bare."""
+    primary = cluster.primary()
+    name = next(name for name, host in cluster.hosts.items() if host is primary)
+    other = next(host for host in cluster.hosts.values() if host is not primary)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Runbook("lost-primary", __file__, _desk(cluster, Path(folder))) as book,
+    ):
+        primary.kill()
+
+        def taken_over() -> bool:
+            lines = book.run(1, other)[0].splitlines()
+            return any("Leader" in line and name not in line.split() for line in lines)
+
+        until(taken_over, 2 * FAILOVER_SECONDS)
+        primary.boot()
+        book.run(2, primary)
+        cluster.primary()
+        book.run(3, other, HOST=name)
+        cluster.primary()
+        cluster.replace(name)
+        book.run(4, HOST=name)
+        # The page's second command, which the book leaves to who runs it for all pages.
+        cluster.play("site")
+        if cluster.primary() is cluster.hosts[name]:
+            sys.exit("A bare host leads")
+        book.run(5, HOST=name)
+        if cluster.primary() is not cluster.hosts[name]:
+            sys.exit(f"{name} does not lead after a switchover to it")
+    kept = f"runuser -u postgres -- psql -Atd fivebox -c 'SELECT count(*) FROM {TABLE}'"  # noqa: S608
+    if int(cluster.hosts[name].ssh(f"cd / && {kept}").stdout) < 1000:
+        sys.exit("The replaced host has not all rows")
+
+
+def _desk(cluster: Cluster, folder: Path) -> Desk:
+    return Desk(cluster.hosts[MEMBERS[0]], str(cluster.ca), folder, cluster.play)
+
+
 def _back_up(cluster: Cluster) -> None:
     """Whoever leads now goes on with the backups of whoever led before; the others do nothing."""
     primary = cluster.primary()
@@ -257,23 +312,29 @@ def _restore_beside(cluster: Cluster) -> None:
 
 
 def _lose_quorum(cluster: Cluster) -> None:
-    """docs/runbooks/lost-quorum.md: one host alone takes no writes, and two take them again."""
+    """One host alone takes no writes, and two take them again."""
     primary = cluster.primary()
     others = [host for host in cluster.hosts.values() if host is not primary]
     writer = Writer(cluster.url("app"))
-    with writer.writing("quorum"):
+    with writer.writing("quorum"), Runbook("lost-quorum", __file__) as book:
         writer.await_writes(time.monotonic(), 10)
         for host in others:
             host.kill()
         alone = time.monotonic()
+        told = book.run(1, primary, failing=["fivebox-cluster"])[0]
+        if "etcd" not in told.lower():
+            sys.exit(f"Without a quorum nothing is said of etcd: {told}")
         time.sleep(QUORUM_SECONDS)
         late = [name for at, name in writer.acknowledged if at > alone + 1]
         if late:
             sys.exit(f"One host alone acknowledged {len(late)} writes")
         counted.expect([primary], 0, "etcd", "sentinel")
-        for host in others:
-            host.boot()
+        others[0].boot()
+        book.run(2, others[0])
+        if "Leader" not in book.run(3, others[0])[1]:
+            sys.exit("Two hosts have no leader")
         writer.await_writes(time.monotonic(), RECOVERY_SECONDS)
+        others[1].boot()
     cluster.primary()
     counted.expect(cluster.hosts.values(), len(MEMBERS))
     if lost := writer.lost():

@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 
 from tests.lab.hosts import Host
-from tests.lab.playbooks import DOMAIN
+from tests.lab.playbooks import DOMAIN, Operator
+from tests.lab.runbooks import Desk
 
 
 @dataclass
@@ -102,6 +103,12 @@ def fleet() -> dict[str, Host]:
 def edges(fleet: dict[str, Host], api: Api) -> list[Api]:
     """The API through each edge by itself."""
     return [Api(host.address, api.root) for name, host in fleet.items() if name.startswith("edge")]
+
+
+@pytest.fixture(scope="session")
+def desk(host: Host, api: Api, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """The operator's machine, for commands of the runbooks."""
+    return Desk(host, api.root, tmp_path_factory.mktemp("desk"), Operator.find(host).play)
 
 
 @pytest.fixture(scope="session")

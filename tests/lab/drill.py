@@ -26,7 +26,7 @@ CPUS = 1.0
 BARE_SECONDS = 240
 NO_OP_SECONDS = 40
 # Long tests of what is the same on every Debian.
-ONCE = ("alerts", "cloud_init", "newcomer", "releases", "rotation")
+ONCE = ("alerts", "cloud_init", "newcomer", "releases", "rotation", "runbooks")
 
 
 def main() -> None:

@@ -1,9 +1,13 @@
-"""`make lab-restore`: what was deleted by mistake, and a host that is gone, from object storage."""
+"""`make lab-restore`: what was deleted by mistake, what was damaged, and a host that is gone.
+
+All of it comes back from object storage, by the commands of the runbooks.
+"""
 
 import argparse
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +16,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.lab import base, figures, hosts
+from tests.lab import base, figures, hosts, project
 from tests.lab.acme import Authority
 from tests.lab.conftest import DOMAIN, Api
 from tests.lab.drill import CPUS, MEMORY_MB
-from tests.lab.playbooks import ROOT, Operator
+from tests.lab.playbooks import ROOT, Operator, Play
 from tests.lab.reads import reads
+from tests.lab.runbooks import Desk, Runbook
 from tests.lab.state import require_machine
 from tests.lab.storage import PORT, Storage
 
@@ -42,6 +47,7 @@ ROWS_OF_USER = (
     "SELECT json_agg(t ORDER BY id) FROM (SELECT id, name, active, deleted_at IS NULL AS live "
     "FROM user_habits WHERE id LIKE 'row-%') AS t"
 )
+PAGES = "SELECT count(*), sum(hashtext(md5)::bigint) FROM lab_pages"
 
 above: list[str] = []
 
@@ -92,6 +98,7 @@ def _lose_and_restore(suite: str, size: str, authority: Authority, storage: Stor
     _compare_latency(operator, api, token)
     _outage(operator, api, token)
     _undo_a_delete(operator, api, token)
+    _mend_a_page(operator, api)
     _restore_elsewhere(suite, operator, authority)
 
 
@@ -146,8 +153,9 @@ def _outage(operator: Operator, api: Api, token: str) -> None:
     while host.ssh(waiting, check=False).returncode == 0 and time.monotonic() < deadline:
         time.sleep(1)
     _assert(host.ssh(waiting, check=False).returncode != 0, "they are sent when it is back")
-    host.ssh("systemctl start fivebox-backup-drill")
-    print("holds: a drill finds all of it", flush=True)
+    with Runbook("backups", __file__) as book:
+        _, _, told = book.run(5, host)
+    _assert("restores; compared" in told, "a drill finds all of it")
 
 
 def _undo_a_delete(operator: Operator, api: Api, token: str) -> None:
@@ -167,12 +175,33 @@ def _undo_a_delete(operator: Operator, api: Api, token: str) -> None:
     _assert(len(json.loads(_psql(operator, ROWS_OF_USER))) < 50, "rows are deleted")
     refused = operator.play("restore", "-e", f"restore_to={moment}Z restore_confirm=other")
     _assert(refused.failed and "nothing is restored" in refused.output, "another name is refused")
-    _restore(operator, f"{moment}Z", "undo a DELETE")
-    _assert(json.loads(_psql(operator, ROWS_OF_USER)) == before, "every row is as it was")
+    with Runbook("data-deleted", __file__, _desk(operator, api, "undo a DELETE")) as book:
+        book.run(6, TIME=f"{moment}Z")
+        _assert(json.loads(_psql(operator, ROWS_OF_USER)) == before, "every row is as it was")
+        _assert("Deleted" in book.run(7, operator.host)[0], "the replaced data is deleted")
     _assert(api.ask("GET", seen, None, token).status == 401, "devices are logged out")
     answer = api.ask("GET", seen, None, _log_in(api))
     _assert(answer.status == 410, "a device that saw more is told to begin anew")
     _assert(answer.json()["type"].endswith(":resync-needed"), "by its name")
+
+
+def _mend_a_page(operator: Operator, api: Api) -> None:
+    """A page of a table is garbage; a backup from before has it, and what came later too."""
+    host = operator.host
+    _psql(operator, "CREATE TABLE lab_pages AS SELECT md5(n::text) FROM generate_series(1, 5000) n")
+    host.ssh("fivebox-backup run")
+    _psql(operator, "INSERT INTO lab_pages VALUES ('later')")
+    before = _psql(operator, PAGES)
+    path = _psql(operator, "SELECT pg_relation_filepath('lab_pages')")
+    write = f"dd if=/dev/urandom bs=8192 seek=2 count=1 conv=notrunc status=none of={path}"
+    host.ssh(f"systemctl stop postgresql && cd /var/lib/postgresql/*/main && {write}")
+    host.ssh("systemctl start postgresql; timeout 30 sh -c 'until pg_isready; do sleep 0.1; done'")
+    with Runbook("corrupted-page", __file__, _desk(operator, api, "mend a page")) as book:
+        _assert("lab_pages" in book.run(2, host)[0], "the damaged table is named")
+        _assert("lab_pages" not in book.run(4, host)[1], "the newest backup is good")
+        book.run(5)
+        _assert(_psql(operator, PAGES) == before, "the page is as it was, and what came later")
+        _assert("lab_pages" not in book.run(6, host)[0], "nothing is damaged any more")
 
 
 def _restore_elsewhere(suite: str, operator: Operator, authority: Authority) -> None:
@@ -186,15 +215,21 @@ def _restore_elsewhere(suite: str, operator: Operator, authority: Authority) -> 
     killed = time.time()
     begun = time.monotonic()
     operator.host.kill()
+    packed, away = _pack(operator)
     fresh = hosts.up("fresh", suite, MEMORY_MB, CPUS)
     authority.stop()
     authority.start(fresh.address)
     settings = {**operator.settings, **operator.secrets}
     newcomer = Operator(fresh, authority, settings=settings)
-    _play(newcomer, "bootstrap")
-    _restore(newcomer, "latest", "restore onto a bare host")
     api = Api(fresh.address, str(authority.root()))
-    _assert(api.ask("GET", "/health").status == 200, "the API is healthy")
+    desk = _desk(newcomer, api, "restore onto a bare host")
+    with Runbook("host-lost", __file__, desk) as book:
+        book.run(1, ADDRESS=operator.host.address, failing=["ssh"])
+        book.run(2, desk=_desk(newcomer, api, "", away), FILE=str(packed))
+        _assert(project.opened(away) == operator.secrets, "the vault is back")
+        book.run(3)
+        book.run(4)
+        _assert('"healthy"' in book.run(5)[0], "the API is healthy")
     _within("host lost to service back", time.monotonic() - begun, "s", RESTORED_SECONDS)
     age = killed - float(_psql(newcomer, "SELECT at FROM lab_clock"))
     _within("oldest write that was lost, before the loss", age, "s", LOST_SECONDS)
@@ -204,15 +239,33 @@ def _restore_elsewhere(suite: str, operator: Operator, authority: Authority) -> 
     _assert(got.body == "kept", "the file is back")
 
 
-def _restore(operator: Operator, to: str, what: str) -> None:
-    _play(operator, "restore", "-e", f"restore_to={to} restore_confirm={DOMAIN}", stage=what)
+def _pack(operator: Operator) -> tuple[Path, Path]:
+    """What `make backup-config` writes, and a project that has no inventory."""
+    mine, away = (operator.host.folder / name for name in ("mine", "away"))
+    project.make(mine, operator.secrets)
+    shutil.copytree(mine, away, symlinks=True)
+    shutil.rmtree(away / "inventories")
+    command = [sys.executable, "scripts/backup_config.py", "mine", str(mine)]
+    subprocess.run(command, cwd=mine, check=True)
+    return next(mine.glob("*.tar.gz")), away
 
 
-def _play(operator: Operator, name: str, *options: str, stage: str = "") -> None:
+def _desk(operator: Operator, api: Api, what: str, folder: Path = ROOT) -> Desk:
+    """The operator's machine; `what` is what a restore is called in the figures."""
+
+    def play(name: str, *options: str) -> Play:
+        return _play(operator, name, *options, stage=what if name == "restore" else "")
+
+    programs = Path(tempfile.mkdtemp(dir=operator.host.folder))
+    return Desk(operator.host, api.root, programs, play, folder)
+
+
+def _play(operator: Operator, name: str, *options: str, stage: str = "") -> Play:
     played = operator.play(name, *options)
     figures.record(stage or name, played.seconds, "s")
     if played.failed or played.told:
         sys.exit(f"{played.output}\nSecrets printed: {played.told}")
+    return played
 
 
 def _within(what: str, value: float, unit: str, limit: float) -> None:

@@ -18,8 +18,9 @@ import yaml
 from tests.lab.conftest import Api
 from tests.lab.figures import record
 from tests.lab.hosts import Host
-from tests.lab.playbooks import DOMAIN, ROOT
+from tests.lab.playbooks import DOMAIN
 from tests.lab.receivers import HEARTBEAT, arrived, counts, received
+from tests.lab.runbooks import Desk, Runbook
 
 SECONDS = 90
 ALL = bool(os.environ.get("LAB_ALL_ALERTS"))
@@ -221,11 +222,10 @@ def test_the_dead_man_s_switch_is_asked() -> None:
     assert names() == {"Watchdog"}
 
 
-def test_an_operator_s_test_alert_arrives(host: Host) -> None:
+def test_an_operator_s_test_alert_arrives(desk: Desk) -> None:
     begun = counts()
-    script = (ROOT / "playbooks/files/test_alert.sh").read_text()
-    told = host.ssh(f"sh -s 127.0.0.1:9093 docs/runbooks/ <<'SCRIPT'\n{script}\nSCRIPT").stdout
-    assert told == "a test alert went out by email slack\n"
+    with Runbook("monitoring", __file__, desk) as book:
+        assert book.run(4) == ["a test alert went out by email slack\n"]
     assert arrived(begun, "TEST", "TestAlert")
 
 
