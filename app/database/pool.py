@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 from apiflask import APIFlask
-from sqlalchemy import Engine, event
+from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError
 
 from app.database.session import carry_identity
@@ -17,20 +17,6 @@ def init_app(app: APIFlask) -> None:
     with app.app_context():
         event.listen(db.engine, "begin", carry_identity)
         event.listen(db.engine, "checkout", _refuse_closed)
-        other_password = app.extensions["settings"].database_other_password
-        if other_password:
-            _accept_other_password(db.engine, other_password.get_secret_value())
-
-
-def _accept_other_password(engine: Engine, password: str) -> None:
-    """Connect with another password when the URL's is refused, while it is being changed."""
-
-    @event.listens_for(engine, "do_connect")
-    def connect(dialect: Any, _record: Any, words: Any, options: dict[str, Any]) -> Any:
-        try:
-            return dialect.connect(*words, **options)
-        except psycopg.OperationalError:
-            return dialect.connect(*words, **{**options, "password": password})
 
 
 def _refuse_closed(connection: Any, record: Any, _proxy: Any) -> None:

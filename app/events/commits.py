@@ -59,17 +59,30 @@ class PublishingConnection(Connection):
 def init_app(app: APIFlask, settings: Settings) -> None:
     """Publish the commits of an app's database."""
     publisher = Publisher(settings.redis_url, settings.access_token_minutes * 60)
+    other = settings.database_other_password
     with app.app_context():
-        event.listen(db.engine, "do_connect", partial(_connect, publisher))
+        event.listen(
+            db.engine,
+            "do_connect",
+            partial(_connect, publisher, other.get_secret_value() if other else None),
+        )
 
 
 def _connect(
     publisher: Publisher,
+    other_password: str | None,
     _dialect: Any,
     _record: Any,
     arguments: tuple[Any, ...],
     options: dict[str, Any],
 ) -> PublishingConnection:
-    connection = PublishingConnection.connect(*arguments, **options)
+    try:
+        connection = PublishingConnection.connect(*arguments, **options)
+    except psycopg.OperationalError:
+        # While the password is being changed, the URL's may be refused.
+        if other_password is None:
+            raise
+        options = {**options, "password": other_password}
+        connection = PublishingConnection.connect(*arguments, **options)
     connection.publisher = publisher
     return connection

@@ -39,6 +39,19 @@ def test_each_commit_is_published_once(user, published):
     assert {m["user"] for m in found} == {user.id}
 
 
+def test_a_commit_is_published_while_the_password_of_the_database_changes(
+    make_app, valkey, user, published
+):
+    changing = make_app(redis_url=valkey.url, database_other_password="the-next-one")
+    with changing.app_context():
+        act_as(user.id)
+        store(db.session, user, "run")
+        db.session.commit()
+        revision = rev_of(db.session)
+
+    assert [message["rev"] for message in published(1)] == [revision]
+
+
 def test_a_repeated_request_publishes_nothing(user, published):
     first = user.add_habit("run")
     day = {"completed": True, "note": ""}
