@@ -128,9 +128,18 @@ def account() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def token(api: Api, account: dict[str, str]) -> str:
-    """Access token of a user registered through the public name."""
+def registered(api: Api, account: dict[str, str]) -> dict[str, str]:
+    """A user registered through the public name."""
     answer = api.ask("POST", "/v1/accounts/register", account)
     assert answer.status == 201, answer.body
+    return account
+
+
+@pytest.fixture(scope="module")
+def token(api: Api, registered: dict[str, str]) -> str:
+    """The user's access token; it ends after 15 minutes, and all modules take longer."""
+    known = {name: registered[name] for name in ("email", "password")}
+    answer = api.ask("POST", "/v1/accounts/login", known)
+    assert answer.status == 200, answer.body
     value: str = answer.json()["tokens"]["access_token"]
     return value
