@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import shlex
 import signal
 import socket
@@ -19,10 +20,12 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port below those that the kernel gives to whoever connects, so that it stays free."""
+    while True:
+        port = 20_000 + secrets.randbelow(10_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 def _clean() -> dict[str, str]:
