@@ -1,6 +1,6 @@
 """Recording events, in the transaction of the act itself: neither is there without the other."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
 from typing import Any, Literal
 from uuid import UUID
@@ -17,7 +17,7 @@ Outcome = Literal["succeeded", "failed", "refused"]
 KEPT_BITS = {4: 24, 6: 48}
 
 # Without RETURNING: what is appended need not be visible to who appends it.
-INSERT = (
+_INSERT = (
     "INSERT INTO audit_events (user_id, actor, device_id, kind, outcome, request_id, "
     "client_network, subject_table, subject_id, details) VALUES (%(user_id)s, %(actor)s, "
     "%(device_id)s, %(kind)s, %(outcome)s, %(request_id)s, %(client_network)s, %(subject_table)s, "
@@ -32,6 +32,7 @@ def record(
     outcome: Outcome = "succeeded",
     actor: Actor | None = None,
     subject: tuple[str, object] | None = None,
+    send: Callable[[str, Mapping[str, Any]], object] = execute,
     **details: Any,
 ) -> None:
     """Append an event to the audit log; the caller commits.
@@ -42,27 +43,14 @@ def record(
         outcome: how it ended.
         actor: who did it; by default the user in a request, and a command elsewhere.
         subject: table and id of the row that it was done to.
+        send: what runs the statement; `commit_with` where the COMMIT comes next.
         details: a few more facts; never a value that a user entered.
     """
-    event = event_of(kind, user_id, outcome=outcome, actor=actor, subject=subject, details=details)
-    execute(INSERT, event)
-
-
-def event_of(
-    kind: str,
-    user_id: UUID | None,
-    *,
-    outcome: Outcome = "succeeded",
-    actor: Actor | None = None,
-    subject: tuple[str, object] | None = None,
-    details: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The parameters of `INSERT` for an event, whose arguments are those of `record`."""
     inside = has_request_context()
     if actor is None:
         actor = "command" if not inside else "user" if user_id else "nobody"
     table, row_id = subject or (None, None)
-    return {
+    event = {
         "user_id": user_id,
         "actor": actor,
         "device_id": g.get("device_id"),
@@ -74,6 +62,7 @@ def event_of(
         "subject_id": None if row_id is None else str(row_id),
         "details": orjson.dumps(details, default=str).decode(),
     }
+    send(_INSERT, event)
 
 
 def client_network(address: str | None) -> str | None:

@@ -13,7 +13,7 @@ from flask import g, has_request_context, request
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
-from app.audit.recording import INSERT, event_of
+from app.audit.recording import record
 from app.database.base import Base, OwnedRow
 from app.database.connection import commit_with
 from app.extensions import db
@@ -81,9 +81,14 @@ def _record_writes(session: Session) -> None:
     counts: dict[str, int] | None = g.pop("audit_writes", None)
     if counts:
         subject = (next(iter(counts)), None) if len(counts) == 1 else None
-        details = {"tables": counts, "route": _route()}
-        written = event_of("rows.written", g.identity.user_id, subject=subject, details=details)
-        commit_with(INSERT, written)
+        record(
+            "rows.written",
+            g.identity.user_id,
+            subject=subject,
+            send=commit_with,
+            tables=counts,
+            route=_route(),
+        )
 
 
 @event.listens_for(Session, "after_soft_rollback")
