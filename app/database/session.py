@@ -15,6 +15,8 @@ from sqlalchemy.exc import OperationalError
 from app.extensions import db
 
 _SET_IDENTITY = "SELECT set_config('app.user_id', %s, true), set_config('app.scope', %s, true)"
+# Neither has a character to quote: one is a UUID, the other a word of ours.
+_BEGIN = "BEGIN; " + _SET_IDENTITY.replace("%s", "'{}'")
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,9 @@ def carry_identity(connection: Connection) -> None:
     Raises:
         OperationalError: the database is not there any more.
     """
-    # Neither has a character to quote: one is a UUID, the other a word of ours.
-    user_id, scope = _identity().settings
     driver: Any = connection.connection.driver_connection
     try:
         # One round trip; psycopg would send a BEGIN of its own, which the engine keeps it from.
-        driver.run(
-            f"BEGIN; SELECT set_config('app.user_id', '{user_id}', true), "
-            f"set_config('app.scope', '{scope}', true)"
-        )
+        driver.run(_BEGIN.format(*_identity().settings))
     except psycopg.OperationalError as error:
         raise OperationalError("BEGIN", None, error, hide_parameters=True) from error
