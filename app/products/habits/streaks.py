@@ -11,7 +11,7 @@ The rules:
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -81,11 +81,6 @@ class History:
     schedule: Schedule
     done: frozenset[date] = field(default_factory=frozenset)
     known: Mapping[date, int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, schedule: Schedule, days: Iterable[date]) -> "History":
-        """Make a history; days before the start are dropped."""
-        return cls(schedule, frozenset(day for day in days if day >= schedule.start))
 
     @classmethod
     def continued(cls, schedule: Schedule, since: date, streaks: Mapping[date, int]) -> "History":
