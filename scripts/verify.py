@@ -87,7 +87,7 @@ def _story(public: Public) -> Iterator[str]:
         with public.account() as account:
             yield from story(public, account.token)
     except Refused as refused:
-        # Who deploys often has made enough accounts for now: that is no fault of the API.
+        # Who deploys often has made as many accounts as one may: that is no fault of the API.
         if refused.status == TOO_MANY:
             print(refused)
         else:
