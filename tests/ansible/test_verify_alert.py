@@ -13,6 +13,7 @@ import pytest
 
 from tests.ansible.test_fleet_validation import FLEET, MONITOR
 from tests.ansible.test_validation import PROGRAM, ROOT, SOUND, Settings
+from tests.web import Answers
 
 WEBHOOK = {"vault_alert_webhook_url": "https://hooks.example.com/secret-of-the-hook"}
 MAIL = {
@@ -31,7 +32,7 @@ class Alertmanager:
         received = self
         config = "\n".join(f"    {way}_configs:" for way in ways)
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Answers, BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 if self.path == "/metrics":
                     count = len(received.raised) if delivers else 0
@@ -43,21 +44,12 @@ class Alertmanager:
                     )
                 else:
                     text = json.dumps({"config": {"original": f"receivers:\n{config}\n"}})
-                self._answer(text.encode())
+                self.answer(text.encode())
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 received.raised += json.loads(body)
-                self._answer(b"")
-
-            def _answer(self, body: bytes) -> None:
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_words: Any) -> None:
-                """Say nothing."""
+                self.answer(b"")
 
         self._server = HTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self._server.server_port}"

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.web import Answers
+
 PROBE = Path(__file__).resolve().parents[2] / "roles/dashboard/files/status.py"
 HEALTHY = {"checks": {"database": {"status": "up"}, "<b>cache": {"status": "up"}}}
 DAY = 86_400
@@ -29,16 +31,9 @@ class Api(ThreadingHTTPServer):
     health = HEALTHY
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Answers, BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        body = json.dumps(self.server.health).encode()
-        self.send_response(self.server.code)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_arguments: object) -> None:
-        pass
+        self.answer(json.dumps(self.server.health).encode(), self.server.code)
 
 
 @pytest.fixture(scope="module")

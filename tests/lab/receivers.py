@@ -12,6 +12,7 @@ from tests.lab import network
 from tests.lab.hosts import Host
 from tests.lab.state import FOLDER
 from tests.mail.server import MailServer
+from tests.web import Answers
 
 PORT = 8025
 URL = f"http://{network.GATEWAY}:{PORT}"
@@ -35,23 +36,14 @@ class Receivers:
         self._posted: list[dict[str, Any]] = []
         received = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Answers, BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 received._posted.append({"path": self.path, "body": json.loads(body)})
-                self._answer(b"ok")
+                self.answer(b"ok")
 
             def do_GET(self) -> None:
-                self._answer(json.dumps(received._everything()).encode())
-
-            def _answer(self, body: bytes) -> None:
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_words: Any) -> None:
-                """Say nothing: the drill's output is read."""
+                self.answer(json.dumps(received._everything()).encode())
 
         self._web = ThreadingHTTPServer((network.GATEWAY, PORT), Handler)
         self._thread = threading.Thread(target=self._web.serve_forever, daemon=True)
