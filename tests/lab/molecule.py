@@ -1,6 +1,7 @@
 """`make molecule`: every role's scenario, two at a time."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -31,12 +32,14 @@ def main(names: list[str]) -> int:
     network.ensure()
     found = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        failed = sum(pool.map(_run, names or found))
-    print(f"{len(names or found) - failed} passed, {failed} failed", flush=True)
-    return failed
+        faults = [fault for fault in pool.map(_run, names or found) if fault]
+    print(f"{len(names or found) - len(faults)} passed, {len(faults)} failed", flush=True)
+    # Once more at the end, where who reads a long log looks first.
+    print("\n".join(faults), flush=True)
+    return len(faults)
 
 
-def _run(name: str) -> bool:
+def _run(name: str) -> str:
     begun = time.monotonic()
     log = FOLDER / f"molecule-{name}.log"
     with log.open("wb") as output:
@@ -47,14 +50,27 @@ def _run(name: str) -> bool:
             stdout=output,
             stderr=output,
             check=False,
-            # molecule looks for Ansible there.
-            env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
+            # molecule looks for Ansible there, and breaks lines.
+            env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "COLUMNS": "1000"},
         )
     seconds = time.monotonic() - begun
     print(f"{name}: {'failed' if done.returncode else 'passed'}, {seconds:.0f} s", flush=True)
-    if done.returncode:
-        print(log.read_text()[-6000:], flush=True)
-    return bool(done.returncode)
+    if not done.returncode:
+        return ""
+    told = log.read_text()
+    print(told[-6000:], flush=True)
+    return f"{name} failed\n" + "\n".join(_faults(told))
+
+
+def _faults(log: str) -> list[str]:
+    """The tasks that failed, each with the beginning of its reason."""
+    task, found = "", []
+    for line in re.sub(r"\x1b\[[0-9;]*m", "", log).splitlines():
+        if "TASK [" in line:
+            task = line.strip(" │*")
+        elif "fatal: [" in line or "failed: [" in line:
+            found.append(f"{task}: {line.strip(' │')[:600]}")
+    return found
 
 
 if __name__ == "__main__":
