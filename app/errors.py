@@ -6,7 +6,7 @@ from typing import Any, Self
 import structlog
 from apiflask import APIFlask, HTTPError
 from flask import Response, current_app, g, got_request_exception, request
-from psycopg.errors import DiskFull, IdleInTransactionSessionTimeout
+from psycopg.errors import IdleInTransactionSessionTimeout
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.converters import MalformedSegment
 from app.current import this_app
+from app.database.connection import is_disk_full
 from app.problems import CONTENT_TYPE, problem_body
 
 INVALID = "The input is not valid."
@@ -202,7 +203,7 @@ def _from_werkzeug(error: HTTPException) -> Response:
 
 
 def _from_lost_database(error: DBAPIError | PoolTimeoutError) -> Response:
-    if isinstance(error, DBAPIError) and isinstance(error.orig, DiskFull):
+    if is_disk_full(error):
         logger.error("disk of the database full", event_kind="error", exc_info=error)
         return problem_response(
             507,
@@ -221,7 +222,7 @@ def _from_lost_database(error: DBAPIError | PoolTimeoutError) -> Response:
 
 def _from_internal_error(error: InternalError) -> Response:
     # The server ends a transaction that waits too long, as behind a stalled process.
-    if isinstance(error.orig, IdleInTransactionSessionTimeout):
+    if is_disk_full(error) or isinstance(error.orig, IdleInTransactionSessionTimeout):
         return _from_lost_database(error)
     return _from_bug(error)
 

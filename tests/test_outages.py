@@ -14,6 +14,7 @@ from local.servers import EmbeddedServers
 from tests.conftest import PASSWORD, Account
 from tests.products.conftest import ask_as
 from tests.test_routes import METHODS_WITH_BODY, Route, api_routes, routes
+from tests.waiting import wait_until
 
 __all__ = ["api_routes", "routes"]
 
@@ -83,6 +84,16 @@ class Database:
         """Take connections again."""
         self._allow(True)
 
+    def guard(self, read_only: bool) -> None:
+        """Do what the guard of a full disk does."""
+        self.superuser.execute(f"ALTER SYSTEM SET default_transaction_read_only = {read_only}")
+        self.superuser.execute("SELECT pg_reload_conf()")
+        wait_until(lambda: self._read_only() == read_only)
+
+    def _read_only(self) -> bool:
+        row = self.superuser.execute("SHOW default_transaction_read_only").fetchone()
+        return row == ("on",)
+
     def _allow(self, yes: bool) -> None:
         self.superuser.execute(f"ALTER DATABASE fivebox ALLOW_CONNECTIONS {yes}")
 
@@ -93,6 +104,7 @@ def database(servers: EmbeddedServers) -> Iterator[Database]:
     with psycopg.connect(servers.superuser_url, dbname="postgres", autocommit=True) as superuser:
         database = Database(superuser)
         yield database
+        database.guard(False)
         database.regain()
 
 
@@ -119,4 +131,34 @@ def test_without_the_database_every_route_says_so_and_recovers_by_itself(
 
     database.regain()
     assert client.get("/health").status_code == 200
+    assert _answers(client, api_routes, "c@example.com") == usual
+
+
+def test_while_the_database_is_read_only_writes_are_refused_and_reads_go_on(
+    client: FlaskClient,
+    register: Callable[..., Account],
+    api_routes: list[Route],
+    database: Database,
+) -> None:
+    usual = _answers(client, api_routes, "a@example.com")
+    headers = register("b@example.com").headers
+
+    database.guard(True)
+    found = {}
+    for route in api_routes:
+        body = {} if route.method in METHODS_WITH_BODY else None
+        answer = client.open(route.path, method=route.method, headers=headers, json=body)
+        found[route] = answer.status_code
+    other = {route: status for route, status in found.items() if status != usual[route]}
+    assert set(other.values()) == {507}
+    # Only what the audit log must tell of is not read either.
+    refused = {
+        route.rule
+        for route in other
+        if route.method == "GET" and not route.rule.startswith("/v1/admin/")
+    }
+    assert refused == {"/v1/accounts/export"}
+    assert client.get("/health").status_code == 200
+
+    database.guard(False)
     assert _answers(client, api_routes, "c@example.com") == usual

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
-from psycopg.errors import error_from_result
+from psycopg.errors import DiskFull, ReadOnlySqlTransaction, error_from_result
 from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 from sqlalchemy.exc import DBAPIError
 
@@ -104,6 +104,16 @@ def commit_with(statement: str, parameters: Mapping[str, Any]) -> None:
     driver: Any = db.session.connection().connection.driver_connection
     driver.send_last(statement, parameters)
     _tell(statement)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether a write was refused because of the database's disk.
+
+    It is made read-only shortly before the disk is full (roles/postgresql), as without room for its
+    WAL it could not even be read.
+    """
+    full = DiskFull | ReadOnlySqlTransaction
+    return isinstance(error, DBAPIError) and isinstance(error.orig, full)
 
 
 def _tell(statement: str) -> None:

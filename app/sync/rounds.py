@@ -10,8 +10,9 @@ from uuid import UUID
 
 from flask import g
 from sqlalchemy import select, tuple_
+from sqlalchemy.exc import DBAPIError
 
-from app.database.connection import commit_with
+from app.database.connection import commit_with, is_disk_full
 from app.errors import Problem
 from app.extensions import db
 from app.operations.metrics import SYNC_ROUNDS, SYNC_ROWS
@@ -69,7 +70,13 @@ def sync_round(
         SYNC_ROUNDS.labels(client, kind, "conflict" if problem.status == 409 else "refused").inc()
         raise
     _record(this, user_id)
-    db.session.commit()
+    try:
+        db.session.commit()
+    except DBAPIError as error:
+        # What was pulled is read, and goes out unrecorded.
+        if kind == "push" or not is_disk_full(error):
+            raise
+        db.session.rollback()
     outcome = "conflict" if this.conflicts else "done" if this.rows else "empty"
     SYNC_ROUNDS.labels(client, kind, outcome).inc()
     if this.rows:

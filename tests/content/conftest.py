@@ -1,6 +1,5 @@
 """A collection of every kind of field, an administrator, and a cache without leftovers."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,15 +17,6 @@ from tests.conftest import Account
 
 ADMIN = "/v1/admin/content/recipes"
 PUBLIC = "/v1/content/recipes"
-GIVE_UP_SECONDS = 10.0
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what happens in another thread or server."""
-    deadline = time.monotonic() + GIVE_UP_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come"
-        time.sleep(0.01)
 
 
 class Recipe(ContentData):

@@ -10,7 +10,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.content import cache as caching
 from app.extensions import redis
-from tests.content.conftest import ADMIN, GIVE_UP_SECONDS, PUBLIC, recipe, wait_until
+from tests.content.conftest import ADMIN, PUBLIC, recipe
+from tests.waiting import GIVE_UP_SECONDS, wait_until
 
 CLOSED_REDIS = "redis://127.0.0.1:9/0"
 

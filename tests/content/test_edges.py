@@ -6,8 +6,9 @@ import pytest
 import urllib3
 
 from app.content import edges as purging
-from tests.content.conftest import ADMIN, recipe, wait_until
+from tests.content.conftest import ADMIN, recipe
 from tests.content.server import Answering, send
+from tests.waiting import wait_until
 
 
 @pytest.fixture

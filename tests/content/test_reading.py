@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from tests.content.conftest import ADMIN, PUBLIC, recipe, wait_until
+from tests.content.conftest import ADMIN, PUBLIC, recipe
+from tests.waiting import wait_until
 
 DAY = timedelta(days=1)
 

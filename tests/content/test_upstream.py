@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from app.content import upstream as drawing
-from tests.content.conftest import ADMIN, GIVE_UP_SECONDS, PUBLIC, recipe, wait_until
+from tests.content.conftest import ADMIN, PUBLIC, recipe
 from tests.content.server import Answering, send, trickle
+from tests.waiting import GIVE_UP_SECONDS, wait_until
 
 KEY = "upstream-key-0123456789"
 

@@ -15,7 +15,8 @@ from redis import Redis
 
 from app.events.channel import CHANNEL, Change, encode
 from tests.conftest import PASSWORD
-from tests.events.processes import Gunicorn, Listener, Valkey, wait_until
+from tests.events.processes import Gunicorn, Listener, Valkey
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

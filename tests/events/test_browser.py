@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tests.events.processes import wait_until
+from tests.waiting import wait_until
 
 HARNESS = """
 import { listen } from "./listen.mjs";

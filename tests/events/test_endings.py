@@ -14,7 +14,8 @@ from sqlalchemy import text
 from app.database.session import act_as
 from app.extensions import db
 from tests.conftest import PASSWORD
-from tests.events.processes import Listener, wait_until
+from tests.events.processes import Listener
+from tests.waiting import wait_until
 
 
 @pytest.fixture

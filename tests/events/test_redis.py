@@ -6,7 +6,8 @@ import pytest
 
 from app.events.channel import Change
 from app.events.publisher import MAX_WAITING, Publisher
-from tests.events.processes import Valkey, wait_until
+from tests.events.processes import Valkey
+from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.events.processes import wait_until
+from tests.waiting import wait_until
 
 ORIGIN = "https://app.example.com"
 

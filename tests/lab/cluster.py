@@ -135,7 +135,7 @@ class Cluster:
         addresses = ",".join(host.address for host in self.hosts.values())
         return (
             f"postgresql+psycopg://fivebox_{role}:{self.secrets[f'vault_database_{role}_password']}"
-            f"@localhost/fivebox?host={addresses}&target_session_attrs=read-write"
+            f"@localhost/fivebox?host={addresses}&target_session_attrs=primary"
             f"&sslmode=verify-full&sslrootcert={self.ca}"
         )
 

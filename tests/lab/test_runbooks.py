@@ -112,7 +112,7 @@ def test_disk_full(host: Host, api: Api, token: str) -> None:
             host.ssh(f"umount {archives}")
         assert "last_failed_wal" in book.run(3, host)[2]
         assert "(10 rows)" in book.run(4, host)[0]
-        disks, clusters = book.run(6, host)
+        disks, clusters, _ = book.run(6, host)
         assert not re.search(rf"100% +{folder}\n", disks)
         assert "online" in clusters
         habit = {"id": "runbook-room", "name": "x", "start_date": "2026-01-01"}

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.operations import health
-from tests.content.conftest import wait_until
+from tests.waiting import wait_until
 
 # Nothing listens on the discard port.
 CLOSED_DATABASE = "postgresql://fivebox_app:x@127.0.0.1:9/fivebox"

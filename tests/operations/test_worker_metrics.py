@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.events.processes import Gunicorn, wait_until
+from tests.events.processes import Gunicorn
+from tests.waiting import wait_until
 
 # Sums over the workers; a Prometheus takes a smaller one for a start from nothing.
 COUNTERS = ("http_requests_total", "worker_cpu_seconds_total", "database_queries_total")
