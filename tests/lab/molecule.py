@@ -64,13 +64,9 @@ def _run(name: str) -> str:
 
 def _faults(log: str) -> list[str]:
     """The tasks that failed, each with the beginning of its reason."""
-    task, found = "", []
-    for line in re.sub(r"\x1b\[[0-9;]*m", "", log).splitlines():
-        if "TASK [" in line:
-            task = line.strip(" │*")
-        elif "fatal: [" in line or "failed: [" in line:
-            found.append(f"{task}: {line.strip(' │')[:600]}")
-    return found
+    plain = re.sub(r"^ *│ ?", "", re.sub(r"\x1b\[[0-9;]*m", "", log), flags=re.M)
+    failed = r"^TASK \[(?:(?!^TASK \[).)*?^(?:fatal|failed): .*?(?=^$)"
+    return [found[:3000] for found in re.findall(failed, plain, re.M | re.S)]
 
 
 if __name__ == "__main__":
