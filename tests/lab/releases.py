@@ -4,8 +4,14 @@ import io
 import tarfile
 from pathlib import Path
 
+from tests.lab.hosts import Host
+from tests.lab.load import Result
 from tests.lab.playbooks import ROOT
 
+# Around the moment at which the traffic moves.
+CUTOVER_SECONDS = 6
+# How many times p99 may be then what it was before.
+SLOWER = 3
 DIST = ROOT / "dist"
 ENTRY = "wsgi.py"
 LAST = "migrations/versions/9999_lab.py"
@@ -91,3 +97,21 @@ def _add(archive: tarfile.TarFile, member: tarfile.TarInfo, data: bytes) -> None
         archive.addfile(member, io.BytesIO(data))
     else:
         archive.addfile(member)
+
+
+def moved(host: Host) -> float:
+    """When the traffic moved last on a host, in seconds since the epoch."""
+    return float(host.ssh("stat --format=%.Y /opt/fivebox/active").stdout)
+
+
+def p99_around(result: Result, at: float) -> float:
+    """The 99th percentile of latency around a cutover.
+
+    Args:
+        result: of the load meanwhile.
+        at: the moment, in seconds since the epoch.
+
+    Returns:
+        milliseconds.
+    """
+    return result.p99(at - CUTOVER_SECONDS, at + CUTOVER_SECONDS)
