@@ -194,7 +194,7 @@ def _mend_a_page(operator: Operator, api: Api) -> None:
     before = _psql(operator, PAGES)
     path = _psql(operator, "SELECT pg_relation_filepath('lab_pages')")
     write = f"dd if=/dev/urandom bs=8192 seek=2 count=1 conv=notrunc status=none of={path}"
-    host.ssh(f"systemctl stop postgresql && cd /var/lib/postgresql/*/main && {write}")
+    host.ssh(f"systemctl stop 'postgresql@*' && cd /var/lib/postgresql/*/main && {write}")
     host.ssh("systemctl start postgresql; timeout 30 sh -c 'until pg_isready; do sleep 0.1; done'")
     with Runbook("corrupted-page", __file__, _desk(operator, api, "mend a page")) as book:
         _assert("lab_pages" in book.run(2, host)[0], "the damaged table is named")

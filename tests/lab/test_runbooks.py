@@ -84,7 +84,7 @@ def test_outage(host: Host, api: Api, desk: Desk) -> None:
 
 
 def test_database_down(host: Host, api: Api) -> None:
-    host.ssh("systemctl stop postgresql; chmod 0777 /var/lib/postgresql/*/main")
+    host.ssh("systemctl stop 'postgresql@*'; chmod 0777 /var/lib/postgresql/*/main")
     host.ssh("systemctl start postgresql")
     with Runbook("database-down", __file__) as book:
         until(lambda: "has invalid permissions" in book.run(1, host)[1], 20)
@@ -287,7 +287,7 @@ def test_corrupted_page(host: Host, api: Api) -> None:
     )
     path = _sql(host, "SELECT pg_relation_filepath('lab_pages_text')")
     write = f"dd if=/dev/urandom bs=8192 seek=2 count=1 conv=notrunc status=none of={path}"
-    host.ssh(f"systemctl stop postgresql && cd /var/lib/postgresql/*/main && {write}")
+    host.ssh(f"systemctl stop 'postgresql@*' && cd /var/lib/postgresql/*/main && {write}")
     host.ssh("systemctl start postgresql; timeout 30 sh -c 'until pg_isready; do sleep 0.1; done'")
     try:
         with Runbook("corrupted-page", __file__) as book:
