@@ -126,6 +126,10 @@ class Cluster:
         words = ("-i", str(self.folder / "hosts.yml"), f"playbooks/{name}.yml", *variables)
         played = run_playbook([*words, *options], self.secrets)
         if played.failed or played.told:
+            for host in self.hosts.values():
+                # They are removed at the end.
+                logged = host.ssh("systemctl --failed; journalctl --no-pager -n 60", check=False)
+                print(host.name, logged.stdout, flush=True)
             sys.exit(f"{played.output}\nprinted secrets: {played.told}")
         figures.record(f"{name}.yml", played.seconds, "s")
         return played
