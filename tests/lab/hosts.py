@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -70,6 +71,11 @@ class Host:
         cgroup = Cgroup(self.name)
         cgroup.create(self.memory_mb, self.cpus)
         extra = ["--system-call-filter=@swap"] if self.swap else []
+
+        def enter() -> None:
+            cgroup.enter()
+            os.sched_setaffinity(0, self._processors())
+
         command = [
             *("systemd-nspawn", "--register=no", "--keep-unit", "--resolv-conf=off", "--quiet"),
             *(f"--directory={self.root}", f"--machine={self.machine}", "--boot"),
@@ -83,10 +89,22 @@ class Host:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=cgroup.enter,
+                preexec_fn=enter,
             )
         (self.folder / "pid").write_text(str(process.pid))
         self._await_ssh(process)
+
+    def _processors(self) -> set[int]:
+        """Those of this machine that the host runs on.
+
+        A limit in time alone would let a service in the background use it up on a second one, where
+        the host's own priorities do not count.
+        """
+        all_ = sorted(os.sched_getaffinity(0))
+        if self.cpus is None:
+            return set(all_)
+        first = int(self.address.rpartition(".")[2])
+        return {all_[(first + n) % len(all_)] for n in range(math.ceil(self.cpus))}
 
     def reboot(self) -> None:
         """Shut the host down as `systemctl reboot` does, and start it again."""
