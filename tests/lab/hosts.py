@@ -100,11 +100,11 @@ class Host:
         A limit in time alone would let a service in the background use it up on a second one, where
         the host's own priorities do not count.
         """
-        all_ = sorted(os.sched_getaffinity(0))
+        available = sorted(os.sched_getaffinity(0))
         if self.cpus is None:
-            return set(all_)
+            return set(available)
         first = int(self.address.rpartition(".")[2])
-        return {all_[(first + n) % len(all_)] for n in range(math.ceil(self.cpus))}
+        return {available[(first + n) % len(available)] for n in range(math.ceil(self.cpus))}
 
     def reboot(self) -> None:
         """Shut the host down as `systemctl reboot` does, and start it again."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.lab import base, figures, hosts, project
 from tests.lab.acme import Authority
 from tests.lab.conftest import DOMAIN, Api
+from tests.lab.damage import damage_page
 from tests.lab.drill import CPUS, MEMORY_MB
 from tests.lab.playbooks import ROOT, Operator, Play
 from tests.lab.reads import reads
@@ -193,9 +194,7 @@ def _mend_a_page(operator: Operator, api: Api) -> None:
     _psql(operator, "INSERT INTO lab_pages VALUES ('later')")
     before = _psql(operator, PAGES)
     path = _psql(operator, "SELECT pg_relation_filepath('lab_pages')")
-    write = f"dd if=/dev/urandom bs=8192 seek=2 count=1 conv=notrunc status=none of={path}"
-    host.ssh(f"systemctl stop 'postgresql@*' && cd /var/lib/postgresql/*/main && {write}")
-    host.ssh("systemctl start postgresql; timeout 30 sh -c 'until pg_isready; do sleep 0.1; done'")
+    damage_page(host, path)
     with Runbook("corrupted-page", __file__, _desk(operator, api, "mend a page")) as book:
         _assert("lab_pages" in book.run(2, host)[0], "the damaged table is named")
         _assert("lab_pages" not in book.run(4, host)[1], "the newest backup is good")

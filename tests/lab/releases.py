@@ -2,11 +2,13 @@
 
 import io
 import tarfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.lab.hosts import Host
 from tests.lab.load import Result
-from tests.lab.playbooks import ROOT
+from tests.lab.playbooks import ROOT, Operator
 
 # Around the moment at which the traffic moves.
 CUTOVER_SECONDS = 6
@@ -97,6 +99,34 @@ def _add(archive: tarfile.TarFile, member: tarfile.TarInfo, data: bytes) -> None
         archive.addfile(member, io.BytesIO(data))
     else:
         archive.addfile(member)
+
+
+def deploys_and_rollbacks(
+    operator: Operator, archives: list[Path], before: str
+) -> Iterator[tuple[str, str, float]]:
+    """Deploy each release, and roll back.
+
+    Args:
+        operator: who does it.
+        archives: of the releases.
+        before: the release that is served.
+
+    Yields:
+        after each: deploy or rollback, the release that is served now, and when it began, in
+        seconds since the epoch.
+
+    Raises:
+        AssertionError: a playbook failed, or printed a secret.
+    """
+    for archive in archives:
+        version = archive.name.removeprefix("fivebox-").removesuffix(".tar.gz")
+        for verb, expected in (("deploy", version), ("rollback", before)):
+            started = time.time()
+            options = ("-e", f"fivebox_release={archive}") if verb == "deploy" else ()
+            played = operator.play(verb, *options)
+            assert not played.failed, played.output
+            assert not played.told, played.told
+            yield verb, expected, started
 
 
 def moved(host: Host) -> float:

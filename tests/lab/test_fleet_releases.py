@@ -56,18 +56,12 @@ def test_deploys_and_rollbacks_lose_no_request(
     with load(api, tmp_path, RATE, STREAMS) as result:
         begun = time.time()
         time.sleep(QUIET_SECONDS)
-        for archive in archives:
-            version = archive.name.removeprefix("fivebox-").removesuffix(".tar.gz")
-            for verb, expected in (("deploy", version), ("rollback", before)):
-                started = time.time()
-                options = ("-e", f"fivebox_release={archive}") if verb == "deploy" else ()
-                played = operator.play(verb, *options)
-                assert not played.failed, played.output
-                assert not played.told
-                assert _releases(api_hosts) == {expected}
-                moved = [releases.moved(host) for host in api_hosts]
-                moves += moved
-                took.append((verb, max(moved) - started))
+        done = releases.deploys_and_rollbacks(operator, archives, before)
+        for verb, expected, started in done:
+            assert _releases(api_hosts) == {expected}
+            moved = [releases.moved(host) for host in api_hosts]
+            moves += moved
+            took.append((verb, max(moved) - started))
     assert result.failed == 0, result.figures
     assert result.figures["writes"] > 0
     quiet = result.p99(begun, begun + QUIET_SECONDS)

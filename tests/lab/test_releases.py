@@ -80,16 +80,11 @@ def test_deploys_and_rollbacks_lose_no_request(
         begun = time.time()
         time.sleep(QUIET_SECONDS)
         before = _state(host)["release"]
-        for archive in archives:
-            version = archive.name.removeprefix("fivebox-").removesuffix(".tar.gz")
-            for verb, expected in (("deploy", version), ("rollback", before)):
-                started = time.time()
-                options = ("-e", f"fivebox_release={archive}") if verb == "deploy" else ()
-                played = operator.play(verb, *options)
-                assert not played.failed, played.output
-                assert _state(host)["release"] == expected
-                assert api.ask("GET", "/health").json()["version"] == expected
-                moves.append((verb, started, releases.moved(host)))
+        done = releases.deploys_and_rollbacks(operator, archives, before)
+        for verb, expected, started in done:
+            assert _state(host)["release"] == expected
+            assert api.ask("GET", "/health").json()["version"] == expected
+            moves.append((verb, started, releases.moved(host)))
     assert result.failed == 0, result.figures
     assert result.figures["writes"] > RATE * QUIET_SECONDS / 4
     assert result.figures["streams_ended"] == 2 * ROUNDS * STREAMS
