@@ -8,7 +8,9 @@ import psycopg
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
+from app.accounts import throttle
 from app.products import all_products
 from local.servers import EmbeddedServers
 from tests.conftest import PASSWORD, Account
@@ -37,6 +39,12 @@ def _register(client: FlaskClient, email: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {answer.get_json()['tokens']['access_token']}"}
 
 
+def _ask(client: FlaskClient, route: Route, headers: dict[str, str]) -> TestResponse:
+    """Ask a route with an empty object, where it takes a body."""
+    body = {} if route.method in METHODS_WITH_BODY else None
+    return client.open(route.path, method=route.method, headers=headers, json=body)
+
+
 def _answers(client: FlaskClient, routes: list[Route], email: str) -> dict[Route, int]:
     """The status of every route for a new user who sends an empty object."""
     headers = _register(client, email)
@@ -44,9 +52,7 @@ def _answers(client: FlaskClient, routes: list[Route], email: str) -> dict[Route
     for route in sorted(routes, key=lambda route: (route.path in LAST, route)):
         if route.path in LAST:
             headers = _register(client, f"{len(found)}{email}")
-        body = {} if route.method in METHODS_WITH_BODY else None
-        answer = client.open(route.path, method=route.method, headers=headers, json=body)
-        found[route] = answer.status_code
+        found[route] = _ask(client, route, headers).status_code
     return found
 
 
@@ -119,8 +125,7 @@ def test_without_the_database_every_route_says_so_and_recovers_by_itself(
 
     database.lose()
     for route in api_routes:
-        body = {} if route.method in METHODS_WITH_BODY else None
-        answer = client.open(route.path, method=route.method, headers=headers, json=body)
+        answer = _ask(client, route, headers)
         # Content is cached; 421 and 422 are found without the database.
         assert answer.status_code in (503, usual[route]), (route, answer.text)
         problem = answer.content_type == "application/problem+json"
@@ -144,21 +149,75 @@ def test_while_the_database_is_read_only_writes_are_refused_and_reads_go_on(
     headers = register("b@example.com").headers
 
     database.guard(True)
-    found = {}
-    for route in api_routes:
-        body = {} if route.method in METHODS_WITH_BODY else None
-        answer = client.open(route.path, method=route.method, headers=headers, json=body)
-        found[route] = answer.status_code
+    found = {route: _ask(client, route, headers).status_code for route in api_routes}
     other = {route: status for route, status in found.items() if status != usual[route]}
     assert set(other.values()) == {507}
     # Only what the audit log must tell of is not read either.
-    refused = {
-        route.rule
-        for route in other
-        if route.method == "GET" and not route.rule.startswith("/v1/admin/")
-    }
-    assert refused == {"/v1/accounts/export"}
+    assert {route.rule for route in other if route.method == "GET"} == {"/v1/accounts/export"}
     assert client.get("/health").status_code == 200
 
     database.guard(False)
     assert _answers(client, api_routes, "c@example.com") == usual
+
+
+def test_while_it_is_read_only_administrators_read_all_but_the_audit_log(
+    client: FlaskClient, admin: Account, api_routes: list[Route], database: Database
+) -> None:
+    asked = [
+        route
+        for route in api_routes
+        if route.method == "GET" and route.rule.startswith("/v1/admin/")
+    ]
+    usual = {route: _ask(client, route, admin.headers).status_code for route in asked}
+    assert list(usual.values()).count(200) > 4
+    database.guard(True)
+    found = {route: _ask(client, route, admin.headers).status_code for route in asked}
+    other = {route.rule: status for route, status in found.items() if status != usual[route]}
+    assert other == {"/v1/admin/audit": 507}
+
+
+def test_while_it_is_read_only_who_is_logged_in_stays_so(
+    client: FlaskClient, register: Callable[..., Account], database: Database
+) -> None:
+    def refresh(token: str) -> TestResponse:
+        return client.post("/v1/accounts/refresh", json={"refresh_token": token})
+
+    def profile(answer: TestResponse) -> int:
+        headers = {"Authorization": f"Bearer {answer.get_json()['access_token']}"}
+        return client.get("/v1/accounts/me", headers=headers).status_code
+
+    first = register().tokens["refresh_token"]
+    second = refresh(first).get_json()["refresh_token"]
+    database.guard(True)
+    for _ in range(2):
+        answer = refresh(second)
+        assert (answer.status_code, answer.get_json()["refresh_token"]) == (200, second)
+        assert profile(answer) == 200
+    assert refresh(second[:-1] + ("a" if second[-1] != "a" else "b")).status_code == 401
+    database.guard(False)
+    assert profile(refresh(second)) == 200
+    # It serves once again.
+    assert refresh(first).status_code == 401
+
+
+def test_while_it_is_read_only_log_ins_do_not_count_as_failed(
+    client: FlaskClient, make_app: Callable[..., APIFlask], database: Database
+) -> None:
+    client = make_app(rate_limits_enabled=True, **MANY).test_client()
+    _register(client, "ada@example.com")
+    right = {"email": "ada@example.com", "password": PASSWORD}
+    database.guard(True)
+    for _ in range(throttle.FREE + 2):
+        assert client.post("/v1/accounts/login", json=right).status_code == 507
+    database.guard(False)
+    assert client.post("/v1/accounts/login", json=right).status_code == 200
+
+
+def test_while_it_is_read_only_the_sender_of_mails_says_so(
+    make_app: Callable[..., APIFlask], database: Database
+) -> None:
+    app = make_app(smtp_url="smtp://127.0.0.1:9", mail_from="no-reply@example.com")
+    database.guard(True)
+    result = app.test_cli_runner().invoke(args=["mail", "send"])
+    assert result.exit_code == 1
+    assert "Error: The disk of the database is full; mails wait.\n" in result.output

@@ -11,7 +11,7 @@ from app.accounts.claims import REFUSALS
 from app.accounts.models import User
 from app.accounts.tokens import bearer_claims, bearer_is_expired
 from app.audit.recording import record
-from app.database.connection import execute
+from app.database.connection import execute, given_up_when_disk_full
 from app.database.session import act_as
 from app.errors import AccountDeleting, Forbidden, Unauthorized
 from app.extensions import db
@@ -82,8 +82,9 @@ def _roles(caller: Caller) -> list[str]:
 def _refuse(status: int) -> Response:
     if status == Forbidden.status:
         route = f"{request.method} {request.url_rule}"
-        record("access.refused", UUID(g.user_id), outcome="refused", route=route)
-        db.session.commit()
+        with given_up_when_disk_full():
+            record("access.refused", UUID(g.user_id), outcome="refused", route=route)
+            db.session.commit()
         raise Forbidden("Your role does not allow this.")
     if "device_id" in g:
         reason = "ended"

@@ -255,9 +255,5 @@ def _new_recovery_codes(user_id: UUID) -> list[str]:
     return [f"{code[:GROUP]}-{code[GROUP:]}" for code in codes]
 
 
-def _random_text(length: int) -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
-
-
 def _digest(user_id: UUID, code: str) -> bytes:
     return keyed_digest("recovery code", f"{user_id} {code}")

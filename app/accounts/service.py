@@ -6,6 +6,7 @@ import structlog
 from flask import current_app
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 
 from app.accounts import second_factor, sessions, throttle
 from app.accounts.models import User
@@ -98,7 +99,8 @@ def log_in(data: LoginInput, user_agent: str) -> SessionOutput:
     attempt = throttle.Attempt.begin(data.email, _known_device(data))
     try:
         output = _log_in(data, user_agent)
-    except (SecondFactorRequired, AccountDeleting):
+    except (SecondFactorRequired, AccountDeleting, DBAPIError):
+        # That the database is away says nothing of the password.
         attempt.take_back()
         raise
     attempt.succeed()

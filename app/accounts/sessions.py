@@ -23,6 +23,7 @@ from app.accounts.tokens import (
 )
 from app.analytics.activity import mark_active
 from app.audit.recording import record
+from app.database.connection import given_up_when_disk_full
 from app.database.session import act_as
 from app.errors import NotFound, Unauthorized
 from app.extensions import db
@@ -84,6 +85,8 @@ def find_known_device(email: str, text: str) -> UUID | None:
 def refresh(text: str) -> TokensOutput:
     """Exchange a refresh token for new tokens.
 
+    While the disk of the database is full it serves again, so that who is logged in stays so.
+
     Raises:
         Unauthorized: not ours, expired, revoked, or used before (which revokes its family).
         AccountDeleting: its account waits for its deletion.
@@ -91,21 +94,44 @@ def refresh(text: str) -> TokensOutput:
     token = parse_refresh_token(text)
     if token is None:
         raise Unauthorized("The refresh token is not valid; log in again.")
+    with given_up_when_disk_full():
+        return _exchange(token)
+    device = _device_of(token)
+    if not (_is_newest(token, device) or _is_repeated(token, device)):
+        raise Unauthorized("This refresh token was used before; log in again.")
+    return _tokens(device.user_id, token)
+
+
+def _device_of(token: RefreshToken, *, lock: bool = False) -> Device:
     act_as(None, scope="accounts")
-    # The lock makes a refresh and a revocation of one family wait for each other.
-    device = db.session.get(Device, token.device_id, with_for_update=True)
-    now = datetime.now(UTC)
-    if device is None or device.revoked_at or device.expires_at <= now:
+    device = db.session.get(Device, token.device_id, with_for_update=lock)
+    if device is None or device.revoked_at or device.expires_at <= datetime.now(UTC):
         if device is not None:
             refuse_deleting(device.user_id)
         raise Unauthorized("This device is logged out; log in again.")
+    return device
+
+
+def _is_newest(token: RefreshToken, device: Device) -> bool:
+    return token.digest == device.refresh_hash or token.digest in device.sibling_hashes
+
+
+def _is_repeated(token: RefreshToken, device: Device) -> bool:
+    """Whether the answer to its exchange may have been lost on the way."""
+    return token.digest == device.parent_hash and datetime.now(UTC) - device.rotated_at <= GRACE
+
+
+def _exchange(token: RefreshToken) -> TokensOutput:
+    # The lock makes a refresh and a revocation of one family wait for each other.
+    device = _device_of(token, lock=True)
+    now = datetime.now(UTC)
     user_id = device.user_id
     act_as(user_id)
     child = new_refresh_token(device.id)
-    if token.digest == device.refresh_hash or token.digest in device.sibling_hashes:
+    if _is_newest(token, device):
         device.parent_hash, device.sibling_hashes = token.digest, []
         device.rotated_at = now
-    elif token.digest == device.parent_hash and now - device.rotated_at <= GRACE:
+    elif _is_repeated(token, device):
         device.sibling_hashes = [device.refresh_hash, *device.sibling_hashes][:MAX_SIBLINGS]
     else:
         device.revoked_at, device.revoked_reason = now, REUSED

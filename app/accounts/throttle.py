@@ -101,7 +101,7 @@ class Attempt:
         return attempt
 
     def take_back(self) -> None:
-        """The password was right, though more is asked for."""
+        """It was not the password that failed."""
         self._run(_LEAVE, 0, 0)
 
     def succeed(self) -> None:

@@ -1,6 +1,7 @@
 """The driver's connection, with less work and fewer round trips than psycopg's own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -110,10 +111,21 @@ def is_disk_full(error: Exception) -> bool:
     """Whether a write was refused because of the database's disk.
 
     It is made read-only shortly before the disk is full (roles/postgresql), as without room for its
-    WAL it could not even be read.
+    WAL it could not even be read. A primary that has just become a standby refuses alike.
     """
     full = DiskFull | ReadOnlySqlTransaction
     return isinstance(error, DBAPIError) and isinstance(error.orig, full)
+
+
+@contextmanager
+def given_up_when_disk_full() -> Iterator[None]:
+    """Do without what is written and committed inside when the database's disk is full."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not is_disk_full(error):
+            raise
+        db.session.rollback()
 
 
 def _tell(statement: str) -> None:

@@ -3,7 +3,9 @@
 import click
 from flask import current_app
 from flask.cli import AppGroup
+from sqlalchemy.exc import DBAPIError
 
+from app.database.connection import is_disk_full
 from app.mail import delivery
 
 mail = AppGroup("mail", help="The outbox of mails.")
@@ -15,7 +17,12 @@ def send() -> None:
     if current_app.extensions["settings"].smtp_url is None:
         click.echo("Nothing to send: FIVEBOX_SMTP_URL is not set.")
         return
-    done = delivery.send_due()
+    try:
+        done = delivery.send_due()
+    except DBAPIError as error:
+        if not is_disk_full(error):
+            raise
+        raise click.ClickException("The disk of the database is full; mails wait.") from None
     click.echo(
         f"Sent {done.sent}, dropped {done.dropped}, put off {done.put_off}, failed {done.failed}."
     )

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -10,9 +10,8 @@ from uuid import UUID
 
 from flask import g
 from sqlalchemy import select, tuple_
-from sqlalchemy.exc import DBAPIError
 
-from app.database.connection import commit_with, is_disk_full
+from app.database.connection import commit_with, given_up_when_disk_full
 from app.errors import Problem
 from app.extensions import db
 from app.operations.metrics import SYNC_ROUNDS, SYNC_ROWS
@@ -70,13 +69,9 @@ def sync_round(
         SYNC_ROUNDS.labels(client, kind, "conflict" if problem.status == 409 else "refused").inc()
         raise
     _record(this, user_id)
-    try:
+    # What was pulled is read, and may go out unrecorded.
+    with given_up_when_disk_full() if kind == "pull" else nullcontext():
         db.session.commit()
-    except DBAPIError as error:
-        # What was pulled is read, and goes out unrecorded.
-        if kind == "push" or not is_disk_full(error):
-            raise
-        db.session.rollback()
     outcome = "conflict" if this.conflicts else "done" if this.rows else "empty"
     SYNC_ROUNDS.labels(client, kind, outcome).inc()
     if this.rows:

@@ -78,6 +78,8 @@ def drill(settings: Settings) -> None:
 
 
 def _mark(session: Any) -> Mark:
+    if ask(session, "SHOW transaction_read_only") == "on":
+        raise Fault("the database is read-only, as its disk is full: docs/runbooks/disk-full.md")
     ask(session, MARKERS + "; SELECT 1")
     payload = secrets.token_hex(64)
     checksum = hashlib.sha256(payload.encode()).hexdigest()

@@ -30,6 +30,8 @@ RECOVERY = ("hot_standby=off", "archive_command=")
 SETTINGS = (
     *("hot_standby", "archive_command", "restore_command", "recovery_target_timeline"),
     *("recovery_target_time", "recovery_target_name", "recovery_target_action"),
+    # Of the guard of a full disk, when the backup was made; here it looks anew.
+    "default_transaction_read_only",
 )
 
 

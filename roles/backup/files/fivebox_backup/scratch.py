@@ -93,7 +93,10 @@ class Scratch:
             raise
 
     def _start(self) -> None:
-        options = f"-c config_file={self.folder}/postgresql.conf"
+        # The backup may be of a database whose disk was full.
+        options = (
+            f"-c config_file={self.folder}/postgresql.conf -c default_transaction_read_only=off"
+        )
         command = [str(self._settings.programs / "pg_ctl"), "--pgdata", str(self.data), "--wait"]
         log = self.folder / "log"
         words = ["--timeout", str(RECOVERY_SECONDS), "--log", str(log), "--options", options]
