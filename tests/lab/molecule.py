@@ -64,14 +64,22 @@ def _run(name: str) -> str:
         return ""
     told = log.read_text()
     print(told[-6000:], flush=True)
-    return f"{name} failed\n" + "\n".join(_faults(told))
+    return f"{name} failed\n" + "\n".join(failed_tasks(told))
 
 
-def _faults(log: str) -> list[str]:
-    """The tasks that failed, each with the beginning of its reason."""
+def failed_tasks(log: str) -> list[str]:
+    """The tasks that failed, each with the beginning of its reason.
+
+    Args:
+        log: what molecule printed; it may end anywhere.
+    """
     plain = re.sub(r"^ *│ ?", "", re.sub(r"\x1b\[[0-9;]*m", "", log), flags=re.M)
-    failed = r"^TASK \[(?:(?!^TASK \[).)*?^(?:fatal|failed): .*?(?=^$)"
-    return [found[:3000] for found in re.findall(failed, plain, re.M | re.S)]
+    tasks = re.split(r"^(?=(?:TASK|RUNNING HANDLER|PLAY)\b)", plain, flags=re.M)
+    return [task.rstrip()[:3000] for task in tasks if _failed(task)]
+
+
+def _failed(task: str) -> bool:
+    return bool(re.search(r"^(?:fatal|failed): ", task, re.M)) and "\n...ignoring" not in task
 
 
 if __name__ == "__main__":
