@@ -60,6 +60,7 @@ secrets: $(VENV)/.dev ## Write the vault of an inventory (ENV=mine)
 	@$(BIN)/python scripts/make_secrets.py $(ENV)
 
 rotate-secrets: $(VENV)/.dev ## Put fresh secrets into a vault (ENV=mine SECRETS="jwt database redis")
+	@test -n "$(ENV)" || { echo "Name the inventory: make rotate-secrets ENV=mine SECRETS=jwt"; exit 2; }
 	@$(BIN)/python -m scripts.rotate_secrets $(ENV) $(SECRETS)
 
 cloud-init: $(VENV)/.dev ## Print user data for a fresh VPS, in place of bootstrap.yml (ENV=mine)
