@@ -20,6 +20,9 @@ def group_faults(groups: Values) -> Iterator[str]:
     Args:
         groups: the names of their hosts, by their names.
     """
+    if not groups["all"]:
+        yield "hosts.yml: it names no host; put yours there, with its address"
+        return
     # A fleet may do without a monitor; one host watches itself.
     for name in NEEDED if len(groups["all"]) > 1 else (*NEEDED, "monitor"):
         if not groups.get(name):
@@ -40,6 +43,14 @@ def fleet_faults(given: Values) -> Iterator[str]:
     Args:
         given: what scripts/check_inventory.py reads.
     """
+    # A name that is misspelt in a group makes a fleet of one host; what that lacks is no matter.
+    strangers = [
+        host for host, address in given["addresses"].items() if host == address and not _is_ip(host)
+    ]
+    if strangers:
+        for host in strangers:
+            yield f"{host}: has no address under all: hosts; add it, or mend the name in its group"
+        return
     yield from _addresses(given["addresses"])
     if not all(given["variables"].get(name) for name in internal_ca.NAMES):
         yield f"{internal_ca.NAMES[0]}: there is none; run: make secrets ENV=<inventory>"
@@ -55,13 +66,19 @@ def fleet_faults(given: Values) -> Iterator[str]:
 
 def _addresses(addresses: Values) -> Iterator[str]:
     for host, address in addresses.items():
-        try:
-            IPv4Address(address)
-        except ValueError:
+        if not _is_ip(address):
             yield f"fivebox_address: give {host} its IPv4 address in the private network"
     for address, count in Counter(addresses.values()).items():
         if count > 1:
             yield f"fivebox_address: {address} is of several hosts"
+
+
+def _is_ip(address: Any) -> bool:
+    try:
+        IPv4Address(address)
+    except ValueError:
+        return False
+    return True
 
 
 def _monitor(groups: Values, variables: Values) -> Iterator[str]:

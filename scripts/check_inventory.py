@@ -1,11 +1,10 @@
 """Check the settings of an inventory; what is wrong is printed, one line a fault.
 
 The playbooks call it before they ask a host anything, with JSON on standard input: `variables` (all
-fivebox_* and vault_*), `environment` (of the API), `groups`, and `release` (path of the archive).
+fivebox_* and vault_*), `environment` (of the API), `groups`, `hosts` (where ssh reaches them), and
+`release` (path of the archive).
 """
 
-import base64
-import binascii
 import difflib
 import json
 import os
@@ -25,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from app.settings import Settings, SettingsError, load_settings  # noqa: E402
 from scripts import internal_ca  # noqa: E402
+from scripts.check_access import address_faults, login_faults  # noqa: E402
 from scripts.check_backup import KEYS, backup_faults  # noqa: E402
 from scripts.check_fleet import fleet_faults, group_faults  # noqa: E402
 from scripts.make_secrets import NAMES  # noqa: E402
@@ -43,6 +43,8 @@ FURTHER = {
 }
 SECRET_LENGTHS = {"vault_jwt_secret": 32, "vault_password_pepper": 32}
 SECRET_LENGTH = 16
+# What else is in them would end the password there.
+OF_URLS = ("vault_database_owner_password", "vault_database_app_password", "vault_redis_password")
 NUMBERS = (
     "fivebox_watch_seconds",
     "fivebox_watch_error_percent",
@@ -57,8 +59,8 @@ LISTS = (
     "fivebox_trusted_proxies",
     "fivebox_alert_emails",
 )
+MAPPINGS = ("fivebox_api_settings", "vault_api_settings")
 REMEDY = "mend it: ansible-vault edit inventories/<inventory>/group_vars/all/vault.yml"
-KEY_TYPES = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-", "sk-ssh-ed25519@", "sk-ecdsa-sha2-")
 
 Values = dict[str, Any]
 
@@ -85,6 +87,8 @@ def _inventory(given: Values) -> Iterator[str]:
     variables = given["variables"]
     yield from _unknown(variables)
     yield from _settings(variables)
+    yield from login_faults(variables)
+    yield from address_faults(given["hosts"])
     yield from _alerts(variables, given["environment"])
     yield from _secrets(variables)
     yield from backup_faults(variables)
@@ -123,11 +127,6 @@ def _settings(variables: Values) -> Iterator[str]:
         yield "fivebox_email: set it to your e-mail address; the certificate authority needs one"
     if variables.get("fivebox_environment", "production") not in ("staging", "production"):
         yield "fivebox_environment: must be staging or production"
-    for name in ("fivebox_admin_user", "fivebox_first_user"):
-        if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", str(variables.get(name, "deploy"))):
-            yield f"{name}: must be the name of a user, such as deploy"
-    if variables.get("fivebox_admin_user") == "root":
-        yield "fivebox_admin_user: root must not log in; name another user, which is made"
     for name in NUMBERS:
         if not _is_number(variables.get(name, 1)):
             yield f"{name}: must be a number above 0"
@@ -135,6 +134,9 @@ def _settings(variables: Values) -> Iterator[str]:
         # Ansible would take a text for the list of its letters.
         if not isinstance(variables.get(name) or [], list):
             yield f"{name}: must be a list, such as [{variables[name]}]"
+    for name in MAPPINGS:
+        if not isinstance(variables.get(name) or {}, dict):
+            yield f"{name}: must be names with values, such as {{FIVEBOX_MAIL_FROM: …}}"
     watch, minutes = (
         variables.get(name, default)
         for name, default in (("fivebox_watch_seconds", 120), ("fivebox_lock_minutes", 30))
@@ -144,7 +146,6 @@ def _settings(variables: Values) -> Iterator[str]:
             f"fivebox_watch_seconds: the lock would expire after {minutes} minutes "
             "(fivebox_lock_minutes)"
         )
-    yield from _admin_keys(variables.get("fivebox_admin_keys"))
     for network in _list(variables, "fivebox_trusted_proxies"):
         try:
             ip_network(str(network))
@@ -154,8 +155,11 @@ def _settings(variables: Values) -> Iterator[str]:
 
 def _is_name(domain: str) -> bool:
     labels = domain.split(".")
-    return len(labels) > 1 and all(
-        re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", label) for label in labels
+    # What ends with a number is an address.
+    return (
+        len(labels) > 1
+        and not labels[-1].isdigit()
+        and all(re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", label) for label in labels)
     )
 
 
@@ -205,25 +209,6 @@ def _has_address(domain: str) -> bool:
         return False
 
 
-def _admin_keys(keys: Any) -> Iterator[str]:
-    if not isinstance(keys, list) or not keys:
-        yield "fivebox_admin_keys: list at least one public ssh key, or nobody can log in"
-        return
-    for key in keys:
-        if not _is_key(str(key).split()):
-            yield f"fivebox_admin_keys: {str(key)[:40]!r} is no public ssh key (ssh-ed25519 AAAA…)"
-
-
-def _is_key(words: list[str]) -> bool:
-    if len(words) < 2 or not words[0].startswith(KEY_TYPES):
-        return False
-    try:
-        # RFC 4253, section 6.6: the blob begins with the type's length and name.
-        return base64.b64decode(words[1], validate=True)[4:].startswith(words[0].encode())
-    except binascii.Error:
-        return False
-
-
 def _secrets(variables: Values) -> Iterator[str]:
     if not any(name in variables for name in NAMES):
         yield "vault.yml: there are no secrets; run: make secrets ENV=<inventory>"
@@ -233,6 +218,8 @@ def _secrets(variables: Values) -> Iterator[str]:
         value = str(variables.get(name, ""))
         if len(value) < length or len(set(value)) < length // 4:
             yield f"{name}: needs {length} characters or more, chosen by chance; {REMEDY}"
+        elif name in OF_URLS and not re.fullmatch(r"[A-Za-z0-9._~-]+", value):
+            yield f"{name}: may have only letters, digits and - . _ ~, as it is in a URL; {REMEDY}"
 
 
 def _environment(environment: Values) -> Iterator[str]:

@@ -76,6 +76,15 @@ def test_a_fleet_without_an_authority_is_told_how_to_make_one(tmp_path: Path) ->
     assert "vault_internal_ca_key: there is none; run: make secrets ENV=<inventory>" in output
 
 
+def test_a_host_may_be_named_by_its_address(tmp_path: Path) -> None:
+    edge = "edge2: { ansible_host: 203.0.113.11, fivebox_address: 10.0.0.11 }"
+    group = "edge: { hosts: { edge1: null, edge2: null } }"
+    whole = (ROOT / "inventories/fleet/hosts.yml").read_text()
+    named = whole.replace(edge, "10.0.0.11: {}").replace(group, group.replace("edge2", "10.0.0.11"))
+    code, output = validate(tmp_path, FLEET, inventory_name="fleet", hosts=(whole, named))
+    assert code == 0, output
+
+
 def test_a_cluster_with_a_storage_passes(tmp_path: Path) -> None:
     settings = FLEET | {"fivebox_backup_storage": STORAGE} | KEYS
     code, output = validate(tmp_path, settings, inventory_name="fleet", hosts=THREE)

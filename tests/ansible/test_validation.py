@@ -193,6 +193,31 @@ WRONG: list[Case] = [
         {"fivebox_release": "", "fivebox_latest_release": ""},
         "fivebox_release: there is no such release; run: make release",
     ),
+    ({"fivebox_domain": "203.0.113.10"}, "fivebox_domain: 203.0.113.10 is no name such as"),
+    (
+        {"fivebox_api_settings": [{"FIVEBOX_MAIL_FROM": "a@example.com"}]},
+        "fivebox_api_settings: must be names with values, such as {FIVEBOX_MAIL_FROM: …}",
+    ),
+    (
+        {"fivebox_api_settings": "FIVEBOX_MAIL_FROM"},
+        "fivebox_api_settings: must be names with values",
+    ),
+    (
+        {"vault_api_settings": "FIVEBOX_SMTP_URL"},
+        "vault_api_settings: must be names with values",
+    ),
+    (
+        {"fivebox_admin_keys": f"ssh-ed25519 {KEY}"},
+        "fivebox_admin_keys: must be a list, such as [ssh-ed25519 AAAA…]",
+    ),
+    (
+        {"vault_redis_password": "p@ss:word/#%" * 2},
+        "vault_redis_password: may have only letters, digits and - . _ ~, as it is in a URL",
+    ),
+    (
+        {"vault_database_app_password": "p@ss:word/#%" * 2},
+        "vault_database_app_password: may have only letters, digits",
+    ),
 ]
 
 
@@ -268,6 +293,12 @@ def test_a_sound_inventory_passes(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["single", "staging"])
 def test_what_need_not_be_set_may_be_missing(tmp_path: Path, name: str) -> None:
     code, output = validate(tmp_path, {}, inventory_name=name, bare=True)
+    assert code == 0, output
+
+
+def test_further_settings_may_be_empty(tmp_path: Path) -> None:
+    empty = {"fivebox_api_settings": None, "vault_api_settings": None}
+    code, output = validate(tmp_path, empty)
     assert code == 0, output
 
 
@@ -353,6 +384,50 @@ def test_a_missing_vault_is_named_with_the_command_that_makes_it(tmp_path: Path)
     code, output = validate(tmp_path, {}, missing=list(NAMES))
     assert code != 0
     assert "there are no secrets; run: make secrets ENV=" in output
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        (
+            "203.0.113.10",
+            "203.0.113.10 is the address of the example; put that of box into hosts.yml",
+        ),
+        ("203.0.113.300", "203.0.113.300 is no address; put that of box into hosts.yml"),
+        ("root@10.0.0.5", "root@10.0.0.5 is no address"),
+        ('""', "box has none; put its address into hosts.yml"),
+        ("", "box has none; put its address into hosts.yml"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_named(tmp_path: Path, address: str, line: str) -> None:
+    hosts = "203.0.113.10", address
+    code, output = validate(tmp_path, {}, missing=["ansible_connection"], hosts=hosts)
+    assert code != 0
+    assert f"ansible_host: {line}" in " ".join(output.split())
+    assert "(2/6)" not in output
+
+
+@pytest.mark.parametrize("address", ["10.0.0.5", "'2a01:4f8::1'", "box.example.com", "my_box"])
+def test_an_address_that_may_lead_somewhere_passes(tmp_path: Path, address: str) -> None:
+    hosts = "203.0.113.10", address
+    code, output = validate(tmp_path, {}, missing=["ansible_connection"], hosts=hosts)
+    assert code == 0, output
+
+
+def test_a_misspelt_host_of_a_group_is_named(tmp_path: Path) -> None:
+    hosts = "api: { hosts: { box: } }", "api: { hosts: { bx: } }"
+    code, output = validate(tmp_path, {}, hosts=hosts)
+    assert code != 0
+    assert "bx: has no address under all: hosts; add it, or mend the name" in output
+    # It is no fleet, and is not told what one needs.
+    assert re.findall(r"\b((?:fivebox|vault)_\w+): ", output) == []
+
+
+def test_an_inventory_without_hosts_is_refused(tmp_path: Path) -> None:
+    whole = (ROOT / "inventories/single/hosts.yml").read_text()
+    code, output = validate(tmp_path, {}, known=False, hosts=(whole, "all:\n"))
+    assert code != 0
+    assert "hosts.yml: it names no host; put yours there, with its address" in output
 
 
 @pytest.mark.parametrize(
