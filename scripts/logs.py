@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAMS = Path(sys.executable).parent
+sys.path.insert(0, str(ROOT))
+
+from scripts.inventory import PROGRAMS, listed  # noqa: E402
+
 MOST_LINES = 2000
 NGINX = ["--identifier", "nginx"]
 SSH, SYSTEM = ["sshd", "sshd-session", "sudo"], ["kernel", "systemd"]
@@ -108,9 +111,7 @@ def _ask(inventory: Path, arguments: list[str], extra: list[str]) -> dict[str, s
 
 
 def _from(inventory: Path) -> str:
-    command = [PROGRAMS / "ansible-inventory", "-i", inventory, "--list"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    groups = json.loads(listed.stdout)
+    groups = listed(inventory)
     monitors = groups.get("monitor", {}).get("hosts", [])
     others = set(groups["_meta"]["hostvars"]) - set(monitors)
     return "monitor" if monitors and others else "all"

@@ -3,8 +3,6 @@
 It does what bootstrap.yml does, on the first boot: no log-in as root is needed.
 """
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,10 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts.check_access import login_faults  # noqa: E402
+from scripts.inventory import listed  # noqa: E402
 
 
 def main(name: str) -> None:
@@ -20,23 +22,19 @@ def main(name: str) -> None:
     Args:
         name: of the inventory.
     """
-    if not (ROOT / "inventories" / name / "hosts.yml").is_file():
+    inventory = ROOT / "inventories" / name
+    if not (inventory / "hosts.yml").is_file():
         sys.exit(f"There is no inventories/{name}")
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ansible-inventory", "-i", f"inventories/{name}", "--list"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(done.stderr.strip())
-    hosts = json.loads(done.stdout)["_meta"]["hostvars"]
-    settings: dict[str, Any] = next(iter(hosts.values()), {})
-    keys = settings.get("fivebox_admin_keys") or []
-    if not keys:
-        sys.exit(f"fivebox_admin_keys: list at least one public ssh key in inventories/{name}")
-    print(user_data(settings.get("fivebox_admin_user") or "deploy", keys), end="")
+    hosts = listed(inventory)["_meta"]["hostvars"]
+    if not hosts:
+        sys.exit(f"inventories/{name}/hosts.yml: it names no host")
+    settings: dict[str, Any] = next(iter(hosts.values()))
+    # Whoever is kept out by a host's first boot has no second way in.
+    faults = "\n".join(login_faults(settings))
+    if faults:
+        sys.exit(faults)
+    user = settings.get("fivebox_admin_user", "deploy")
+    print(user_data(user, settings["fivebox_admin_keys"]), end="")
 
 
 def user_data(user: str, keys: list[str]) -> str:

@@ -5,17 +5,15 @@ A vault that exists gets what it lacks; what it has stays.
 
 import secrets
 import string
-import subprocess
 import sys
 from pathlib import Path
 from textwrap import indent
-
-import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from scripts import internal_ca  # noqa: E402
+from scripts.inventory import parse, vault  # noqa: E402
 
 PASSWORD = ROOT / ".vault-password"
 NAMES = (
@@ -45,46 +43,33 @@ def main(name: str) -> None:
         sys.exit(
             f"There is no inventories/{name}; first: cp -r inventories/single inventories/{name}"
         )
-    vault = inventory / "group_vars" / "all" / "vault.yml"
-    text = _run("view", vault) if vault.exists() else "---\n"
-    present = yaml.safe_load(text) or {}
+    path = inventory / "group_vars" / "all" / "vault.yml"
+    text = vault("view", path) if path.exists() else "---\n"
+    present = parse(path, text) or {}
     made = {key: fresh_secret() for key in NAMES} | internal_ca.make()
     missing = {key: value for key, value in made.items() if key not in present}
     # The two belong together.
     if len(missing.keys() & set(internal_ca.NAMES)) == 1:
-        sys.exit(f"{vault.relative_to(ROOT)} has one of {' and '.join(internal_ca.NAMES)}: mend it")
+        sys.exit(f"{path.relative_to(ROOT)} has one of {' and '.join(internal_ca.NAMES)}: mend it")
     if not missing:
-        sys.exit(f"{vault.relative_to(ROOT)} has all secrets; none is overwritten")
+        print(f"{path.relative_to(ROOT)} has all secrets; none is overwritten")
+        return
     if not PASSWORD.exists():
         PASSWORD.touch(mode=0o600)
         PASSWORD.write_text(fresh_secret() + "\n")
     text = text.rstrip("\n") + "\n" + "".join(_line(*item) for item in missing.items())
-    draft = vault.with_suffix(".draft")
-    _run("encrypt", "--output", draft, "-", text=text)
+    draft = path.with_suffix(".draft")
+    vault("encrypt", "--output", draft, "-", text=text)
     draft.chmod(0o600)
-    draft.rename(vault)
+    draft.rename(path)
     print(
-        f"{vault.relative_to(ROOT)} is written: {', '.join(missing)}. Its password is in "
+        f"{path.relative_to(ROOT)} is written: {', '.join(missing)}. Its password is in "
         ".vault-password: keep a copy elsewhere, and never commit it."
     )
 
 
 def _line(key: str, value: str) -> str:
     return f"{key}: |\n{indent(value, '  ')}" if "\n" in value else f"{key}: {value}\n"
-
-
-def _run(*words: str | Path, text: str = "") -> str:
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ansible-vault", *words],
-        input=text,
-        text=True,
-        capture_output=True,
-        cwd=ROOT,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(done.stderr.strip())
-    return done.stdout
 
 
 def fresh_secret() -> str:

@@ -3,12 +3,11 @@
 `make rotate-secrets ENV=mine SECRETS="jwt database redis"`; SECRETS=forget drops those before.
 """
 
-import subprocess
 import sys
-from pathlib import Path
 
 import yaml
 
+from scripts.inventory import parse, vault
 from scripts.make_secrets import ROOT, fresh_secret
 
 KINDS = {
@@ -30,10 +29,10 @@ def main(name: str, *kinds: str) -> None:
     unknown = set(kinds) - {*KINDS, "forget"}
     if unknown or not kinds:
         sys.exit(f"Say which secrets: {' '.join(KINDS)}, or forget")
-    vault = ROOT / "inventories" / name / "group_vars" / "all" / "vault.yml"
-    if not vault.exists():
-        sys.exit(f"There is no {vault.relative_to(ROOT)}; run: make secrets ENV={name}")
-    values = yaml.safe_load(_vault("view", str(vault)))
+    path = ROOT / "inventories" / name / "group_vars" / "all" / "vault.yml"
+    if not path.exists():
+        sys.exit(f"There is no {path.relative_to(ROOT)}; run: make secrets ENV={name}")
+    values = parse(path, vault("view", path))
     before = values.pop("vault_before", {})
     if kinds != ("forget",):
         if before:
@@ -41,22 +40,8 @@ def main(name: str, *kinds: str) -> None:
         names = [name for kind in kinds for name in KINDS[kind]]
         values["vault_before"] = {name: values[f"vault_{name}"] for name in names}
         values |= {f"vault_{name}": fresh_secret() for name in names}
-    _vault("encrypt", "--output", str(vault), "-", text=yaml.safe_dump(values, sort_keys=False))
-    print(f"{vault.relative_to(ROOT)} is changed.")
-
-
-def _vault(*words: str, text: str = "") -> str:
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ansible-vault", *words],
-        input=text,
-        text=True,
-        capture_output=True,
-        cwd=ROOT,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(done.stderr.strip())
-    return done.stdout
+    vault("encrypt", "--output", path, "-", text=yaml.safe_dump(values, sort_keys=False))
+    print(f"{path.relative_to(ROOT)} is changed.")
 
 
 if __name__ == "__main__":
