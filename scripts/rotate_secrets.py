@@ -35,6 +35,11 @@ def main(name: str, *kinds: str) -> None:
         sys.exit(f"There is no {vault.relative_to(ROOT)}; run: make secrets ENV={name}")
     values = yaml.safe_load(_vault("view", str(vault)))
     before = values.pop("vault_before", {})
+    if kinds == ("forget",) and not before:
+        print(
+            f"{vault.relative_to(ROOT)} keeps no secrets from before: there is nothing to forget."
+        )
+        return
     if kinds != ("forget",):
         if before:
             sys.exit("Secrets are being rotated; finish that: run rotate_secrets.yml, then forget")

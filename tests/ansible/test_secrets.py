@@ -1,4 +1,4 @@
-"""`make secrets` writes what a vault lacks, and nothing over what it has."""
+"""`make secrets` writes what a vault lacks; `make rotate-secrets` keeps or forgets those before."""
 
 import shutil
 import subprocess
@@ -28,6 +28,12 @@ def project(tmp_path: Path) -> Path:
 def make(project: Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "scripts/make_secrets.py", "mine"]
     return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+
+def rotate(project: Path, *kinds: str) -> str:
+    command = [sys.executable, "-m", "scripts.rotate_secrets", "mine", *kinds]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    return done.stdout
 
 
 def vault(project: Path, verb: str = "view") -> str:
@@ -71,4 +77,31 @@ def test_a_whole_vault_is_left_alone(project: Path) -> None:
     done = make(project)
     assert done.returncode != 0
     assert "none is overwritten" in done.stderr
+    assert file.read_bytes() == before
+
+
+def test_secrets_from_before_are_kept_until_they_are_forgotten(project: Path) -> None:
+    make(project)
+    before = yaml.safe_load(vault(project))
+
+    assert "is changed" in rotate(project, "jwt")
+    rotated = yaml.safe_load(vault(project))
+    assert rotated["vault_before"] == {"jwt_secret": before["vault_jwt_secret"]}
+    assert rotated["vault_jwt_secret"] != before["vault_jwt_secret"]
+
+    assert "is changed" in rotate(project, "forget")
+    assert yaml.safe_load(vault(project)) == {
+        name: value for name, value in rotated.items() if name != "vault_before"
+    }
+
+
+def test_where_there_is_nothing_to_forget_the_vault_stays(project: Path) -> None:
+    make(project)
+    file = project / "inventories/mine/group_vars/all/vault.yml"
+    before = file.read_bytes()
+
+    told = rotate(project, "forget")
+
+    assert "there is nothing to forget" in told
+    assert "changed" not in told
     assert file.read_bytes() == before
