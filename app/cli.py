@@ -9,7 +9,9 @@ from apiflask import APIFlask
 from flask import current_app
 from flask.cli import with_appcontext
 from pydantic import ValidationError
+from sqlalchemy import select
 
+from app import examples
 from app.accounts import service
 from app.accounts.cli import accounts
 from app.accounts.models import User
@@ -18,6 +20,7 @@ from app.audit.cli import audit
 from app.audit.recording import record
 from app.content.seeds import load_seeds
 from app.database import purge as purging
+from app.database.session import act_as
 from app.errors import Conflict, Problem, invalid_input
 from app.extensions import db
 from app.files.cli import files
@@ -60,7 +63,8 @@ def create_admin(email: str) -> None:
 def seed() -> None:
     """Make the accounts demo@example.com, with example data, and admin@example.com, each once.
 
-    In development only. The products' content comes too; elsewhere that is `flask content seed`.
+    A demo account that is there gets the examples of products of which it has no rows yet. In
+    development only. The products' content comes too; elsewhere that is `flask content seed`.
     """
     settings = current_app.extensions["settings"]
     if settings.environment is not Environment.DEVELOPMENT:
@@ -69,11 +73,10 @@ def seed() -> None:
     counts = load_seeds()
     if counts.created or counts.changed:
         click.echo(f"{counts.created + counts.changed} documents of content are in.")
-    demo = _create_example(DEMO_EMAIL, "user", "Example data is in")
-    if demo:
-        for module in parts(settings.products, "seed").values():
-            module.seed(demo)
-        db.session.commit()
+    _create_example(DEMO_EMAIL, "user", "An account is in")
+    products = examples.give(_find(DEMO_EMAIL))
+    if products:
+        click.echo(f"{DEMO_EMAIL} has got example rows of {', '.join(products)}.")
     _create_example(ADMIN_EMAIL, "admin", "An administrator is in")
 
 
@@ -119,14 +122,20 @@ def nightly(context: click.Context) -> None:
         raise click.ClickException(f"Failed: {', '.join(failed)}; the log tells why.")
 
 
-def _create_example(email: str, role: str, what: str) -> User | None:
+def _create_example(email: str, role: str, what: str) -> None:
     password = secrets.token_urlsafe(12)
     try:
-        user = _create(email, password, role)
+        _create(email, password, role)
     except Conflict:
         click.echo(f"{email} is there already.")
-        return None
-    click.echo(f"{what}; log in as {email} with the password {password}")
+    else:
+        click.echo(f"{what}; log in as {email} with the password {password}")
+
+
+def _find(email: str) -> User:
+    act_as(None, scope="accounts")
+    user = db.session.scalars(select(User).where(User.email == email)).one()
+    act_as(user.id)
     return user
 
 

@@ -276,7 +276,9 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("rate_limit_default", "rate_limit_login")
+    @field_validator(
+        "rate_limit_default", "rate_limit_login", "rate_limit_mail", "rate_limit_export"
+    )
     @classmethod
     def refuse_unclear_limit(cls, text: str) -> str:
         """A limit that cannot be read would limit nothing."""

@@ -108,7 +108,8 @@ def _end(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _serve(servers: EmbeddedServers, folder: Path, place: Place) -> None:
-    environment = {**os.environ, **_settings(servers, folder, place), "FLASK_APP": "wsgi.py"}
+    fixed = _settings(servers, folder, place)
+    environment = {**_defaults(), **os.environ, **fixed, "FLASK_APP": "wsgi.py"}
     for command in (["db", "upgrade"], ["seed"]):
         done = subprocess.run(
             [*_module("flask"), *command], env=environment, cwd=ROOT, capture_output=True, text=True
@@ -145,6 +146,19 @@ def _gunicorn(environment: dict[str, str], bind: str, *words: str) -> "subproces
     )
 
 
+def _defaults() -> dict[str, str]:
+    """What the environment may say otherwise."""
+    return {
+        # A web app in development is on some port of localhost, or on another machine.
+        "FIVEBOX_CORS_ORIGINS": "*",
+        "FIVEBOX_PRODUCTS": ",".join(all_products()),
+        "FIVEBOX_LOG_LEVEL": "WARNING",
+        # Who tries things out by hand is not to be stopped after a hundred requests.
+        "FIVEBOX_RATE_LIMIT_DEFAULT": "10000 per 15 minutes",
+        "FIVEBOX_RATE_LIMIT_LOGIN": "100 per 15 minutes",
+    }
+
+
 def _settings(servers: EmbeddedServers, folder: Path, place: Place) -> dict[str, str]:
     metrics = folder / "metrics"
     return {
@@ -152,18 +166,11 @@ def _settings(servers: EmbeddedServers, folder: Path, place: Place) -> dict[str,
         "FIVEBOX_ENVIRONMENT": "development",
         "FIVEBOX_PUBLIC_URL": place.url,
         "FIVEBOX_EVENTS_URL": place.events_url,
-        # A web app in development is on some port of localhost, or on another machine.
-        "FIVEBOX_CORS_ORIGINS": os.environ.get("FIVEBOX_CORS_ORIGINS", "*"),
         "FIVEBOX_JWT_SECRET": _secret(folder / "jwt_secret"),
         "FIVEBOX_PASSWORD_PEPPER": _secret(folder / "password_pepper"),
         "FIVEBOX_MAINTENANCE_FILE": str(folder / "maintenance"),
         "FIVEBOX_METRICS_DIR": str(metrics),
         "FIVEBOX_FILES_DIR": str(folder / "files"),
-        "FIVEBOX_PRODUCTS": os.environ.get("FIVEBOX_PRODUCTS", ",".join(all_products())),
-        "FIVEBOX_LOG_LEVEL": os.environ.get("FIVEBOX_LOG_LEVEL", "WARNING"),
-        # Who tries things out by hand is not to be stopped after a hundred requests.
-        "FIVEBOX_RATE_LIMIT_DEFAULT": "10000 per 15 minutes",
-        "FIVEBOX_RATE_LIMIT_LOGIN": "100 per 15 minutes",
     }
 
 

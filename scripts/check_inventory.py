@@ -218,8 +218,9 @@ def _secrets(variables: Values) -> Iterator[str]:
         value = str(variables.get(name, ""))
         if len(value) < length or len(set(value)) < length // 4:
             yield f"{name}: needs {length} characters or more, chosen by chance; {REMEDY}"
-        elif name in OF_URLS and not re.fullmatch(r"[A-Za-z0-9._~-]+", value):
-            yield f"{name}: may have only letters, digits and - . _ ~, as it is in a URL; {REMEDY}"
+        elif name in OF_URLS and not re.fullmatch(r"[A-Za-z0-9._~+=-]+", value):
+            only = "may have only letters, digits and - . _ ~ + =, as it is in a URL"
+            yield f"{name}: {only}; {REMEDY}"
 
 
 def _environment(environment: Values) -> Iterator[str]:

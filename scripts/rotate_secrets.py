@@ -34,6 +34,9 @@ def main(name: str, *kinds: str) -> None:
         sys.exit(f"There is no {path.relative_to(ROOT)}; run: make secrets ENV={name}")
     values = parse(path, vault("view", path))
     before = values.pop("vault_before", {})
+    if kinds == ("forget",) and not before:
+        print(f"{path.relative_to(ROOT)} keeps no secrets from before: there is nothing to forget.")
+        return
     if kinds != ("forget",):
         if before:
             sys.exit("Secrets are being rotated; finish that: run rotate_secrets.yml, then forget")

@@ -171,22 +171,19 @@ def admin(register_admin: Callable[..., Account]) -> Account:
 
 @pytest.fixture
 def fill(app: APIFlask) -> Callable[[Account], None]:
-    """Give an account the example rows of every product."""
+    """Give an account the example rows of every product of which it has none."""
+    from app import examples
     from app.accounts.models import User
     from app.content.seeds import load_seeds
     from app.database.session import act_as
     from app.extensions import db
-    from app.products import parts
 
     def seed(account: Account) -> None:
         with app.app_context():
             # Examples may be made of the content.
             load_seeds()
             act_as(account.id)  # type: ignore[arg-type]
-            user = db.session.get(User, account.id)
-            for module in parts(app.extensions["settings"].products, "seed").values():
-                module.seed(user)
-            db.session.commit()
+            examples.give(db.session.get_one(User, account.id))
 
     return seed
 

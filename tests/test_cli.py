@@ -86,6 +86,41 @@ def test_seeding_makes_a_demo_account_and_an_administrator_once(run, make_app, c
     )
 
 
+def demo_headers(client, told: str) -> dict[str, str]:
+    """Log in to the demo account, by what seeding told of it."""
+    (password,) = re.findall(r"demo@example.com with the password (\S+)", told)
+    tokens = log_in(client, "demo@example.com", password).get_json()["tokens"]
+    return {"Authorization": f"Bearer {tokens['access_token']}"}
+
+
+def test_seeding_again_brings_the_examples_of_a_product_that_came_since(run, make_app, client):
+    before = make_app(environment=Environment.DEVELOPMENT, products=("habits",))
+    first = run("seed", runner=before.test_cli_runner())
+    headers = demo_headers(client, first.output)
+    assert client.delete("/v1/habits/run", headers=headers).status_code == 204
+
+    since = make_app(environment=Environment.DEVELOPMENT, products=("habits", "timers"))
+    second = run("seed", runner=since.test_cli_runner())
+
+    assert "demo@example.com has got example rows of timers.\n" in second.output
+    assert "is in;" not in second.output
+    assert len(client.get("/v1/timers", headers=headers).get_json()["items"]) == 4
+    habits = client.get("/v1/habits", headers=headers).get_json()["items"]
+    assert [habit["id"] for habit in habits] == ["cook", "read"]
+
+
+def test_examples_that_were_all_deleted_stay_so(run, make_app, client):
+    runner = make_app(environment=Environment.DEVELOPMENT, products=("reviews",)).test_cli_runner()
+    first = run("seed", runner=runner)
+    headers = demo_headers(client, first.output)
+    for review in client.get("/v1/reviews", headers=headers).get_json()["items"]:
+        path = f"/v1/reviews/{review['id']}"
+        assert client.delete(path, headers=headers).status_code == 204
+
+    assert "example rows" not in run("seed", runner=runner).output
+    assert client.get("/v1/reviews", headers=headers).get_json()["items"] == []
+
+
 @pytest.mark.parametrize("kind", [Environment.PRODUCTION, Environment.STAGING])
 def test_elsewhere_nothing_is_seeded(run, make_app, settings, owner_connection, kind):
     url = str(settings.database_url).replace("fivebox_app@", f"fivebox_app:{'x' * 16}@")

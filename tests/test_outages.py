@@ -15,6 +15,8 @@ from app.products import all_products
 from local.servers import EmbeddedServers
 from tests.conftest import PASSWORD, Account
 from tests.products.conftest import ask_as
+from tests.sync.conftest import Rxdb, Watermelon, habit
+from tests.sync.test_watermelondb import created, raw
 from tests.test_routes import METHODS_WITH_BODY, Route, api_routes, routes
 from tests.waiting import wait_until
 
@@ -198,6 +200,31 @@ def test_while_it_is_read_only_who_is_logged_in_stays_so(
     assert profile(refresh(second)) == 200
     # It serves once again.
     assert refresh(first).status_code == 401
+
+
+def test_while_it_is_read_only_devices_pull_their_rows_and_push_nothing(
+    register: Callable[..., Account], database: Database
+) -> None:
+    account = register()
+    rxdb, watermelon = Rxdb(account), Watermelon(account)
+    assert watermelon.pull().status_code == 200
+    rxdb.store("habits", (habit("read"), None))
+
+    database.guard(True)
+    assert set(rxdb.documents()) == {"read"}
+    changes = watermelon.changes()["habits"]
+    assert [row["id"] for kind in ("created", "updated") for row in changes[kind]] == ["read"]
+    for pushed in (
+        rxdb.push("habits", (habit("run"), None)),
+        watermelon.push(created(habits=[raw("cook")])),
+    ):
+        assert pushed.status_code == 507, pushed.text
+    assert rxdb.documents() == {}
+
+    database.guard(False)
+    rxdb.store("habits", (habit("run"), None))
+    assert watermelon.push(created(habits=[raw("cook")])).status_code == 204
+    assert set(rxdb.documents()) == {"run", "cook"}
 
 
 def test_while_it_is_read_only_log_ins_do_not_count_as_failed(

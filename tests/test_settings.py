@@ -76,6 +76,8 @@ def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> 
     [
         ("RATE_LIMIT_LOGIN", "5 in 15 minutes", "must be a limit such as"),
         ("RATE_LIMIT_DEFAULT", "", "must be a limit such as"),
+        ("RATE_LIMIT_MAIL", "often", "must be a limit such as"),
+        ("RATE_LIMIT_EXPORT", "3 per", "must be a limit such as"),
         ("PRODUCTS", "habits, habits", "names a product twice"),
         ("CORS_ORIGINS", "*", "is no origin such as"),
         ("CORS_ORIGINS", "https://app.example.com/", "is no origin such as"),

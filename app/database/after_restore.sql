@@ -1,8 +1,7 @@
 -- Run once, as superuser, on a database that was set back, before anyone uses it:
 --   psql --dbname fivebox --set ON_ERROR_STOP=1 --set sessions=end --file after_restore.sql
 -- sessions=end logs all devices out; sessions=keep leaves them as they were then.
--- A backup may be of a database that was read-only, as its disk was full.
-BEGIN READ WRITE;
+BEGIN;
 -- No triggers: an ended session is told to live updates by its own transaction, and none is open.
 SET LOCAL session_replication_role = replica;
 SET LOCAL statement_timeout = 0;

@@ -1,4 +1,4 @@
-"""`make secrets` writes what a vault lacks, and nothing over what it has."""
+"""`make secrets` writes what a vault lacks; `make rotate-secrets` keeps or forgets those before."""
 
 from pathlib import Path
 
@@ -51,4 +51,31 @@ def test_a_whole_vault_is_left_alone(project: Path) -> None:
     done = run(project, "make_secrets")
     assert done.returncode == 0, done.stderr
     assert "has all secrets; none is overwritten" in done.stdout
+    assert file.read_bytes() == before
+
+
+def test_secrets_from_before_are_kept_until_they_are_forgotten(project: Path) -> None:
+    run(project, "make_secrets")
+    before = yaml.safe_load(vault(project))
+
+    assert "is changed" in run(project, "rotate_secrets", "jwt").stdout
+    rotated = yaml.safe_load(vault(project))
+    assert rotated["vault_before"] == {"jwt_secret": before["vault_jwt_secret"]}
+    assert rotated["vault_jwt_secret"] != before["vault_jwt_secret"]
+
+    assert "is changed" in run(project, "rotate_secrets", "forget").stdout
+    assert yaml.safe_load(vault(project)) == {
+        name: value for name, value in rotated.items() if name != "vault_before"
+    }
+
+
+def test_where_there_is_nothing_to_forget_the_vault_stays(project: Path) -> None:
+    run(project, "make_secrets")
+    file = project / VAULT
+    before = file.read_bytes()
+
+    told = run(project, "rotate_secrets", "forget").stdout
+
+    assert "there is nothing to forget" in told
+    assert "changed" not in told
     assert file.read_bytes() == before

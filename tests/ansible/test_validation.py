@@ -212,7 +212,7 @@ WRONG: list[Case] = [
     ),
     (
         {"vault_redis_password": "p@ss:word/#%" * 2},
-        "vault_redis_password: may have only letters, digits and - . _ ~, as it is in a URL",
+        "vault_redis_password: may have only letters, digits and - . _ ~ + =, as it is in a URL",
     ),
     (
         {"vault_database_app_password": "p@ss:word/#%" * 2},

@@ -1,7 +1,9 @@
 """flask content import, export, seed, warm."""
 
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +104,29 @@ def test_all_faults_are_named_up_to_a_number(load):
     assert [text.split(":")[0] for text in few.output.splitlines()[1:]] == ["line 1", "line 3"]
     assert len(many.output.splitlines()) == 22
     assert many.output.splitlines()[-1] == "... and perhaps more"
+
+
+def test_the_page_shows_what_the_commands_say(make_app, project, tmp_path, monkeypatch):
+    page = (project / "docs" / "content.md").read_text()
+    (shown,) = re.findall(r"^```\n(\$ flask content seed\n.*?)^```", page, re.M | re.S)
+    commands = re.findall(r"^\$ flask (.*)\n((?:[^$].*\n)+)", shown, re.M)
+    assert len(commands) == 5
+    shop = {"title": {"en": "Corner shop"}, "city": {"en": "Belgrade"}, "country": "RS"}
+    runner = make_app().test_cli_runner()
+    monkeypatch.chdir(tmp_path)
+    runner.invoke(args=["content", "seed"])
+    Path("shop.jsonl").write_text(
+        json.dumps({"collection": "stores", "id": "corner-shop", "data": shop})
+    )
+    runner.invoke(args=["content", "import", "shop.jsonl"])
+
+    for command, told in commands:
+        assert runner.invoke(args=command.split()).output == told, command
+        if "export" in command:
+            lines = [json.loads(text) for text in Path("content.jsonl").read_text().splitlines()]
+            (wrong,) = [each for each in lines if each["id"] == "strength-training"]
+            wrong["data"]["minutes"] = "ten"
+            Path("edited.jsonl").write_text("\n".join(map(json.dumps, lines)))
 
 
 def test_what_comes_from_the_upstream_is_not_imported_over(kitchen, load, owner_connection, anyone):

@@ -138,7 +138,7 @@ def test_a_forged_link_opens_nothing(user: Person) -> None:
     other.add(b"secret")
 
     for url in (
-        changed(download, signature="0" * 64),
+        *(changed(download, signature=forged) for forged in ("0" * 64, "0" * 63, "", "é" * 64)),
         changed(download, expires=str(2**40)),
         changed(download, user=other.id),
         changed(download, object=str(uuid4())),
@@ -148,12 +148,12 @@ def test_a_forged_link_opens_nothing(user: Person) -> None:
         assert_problem(send("GET", url), 403, "forbidden")
     put = {"Content-Type": "application/octet-stream"}
     for url in (
-        changed(request["url"], signature="0" * 64),
+        *(changed(request["url"], signature=forged) for forged in ("0" * 64, "0" * 63)),
         download.replace("/download?", "/content?"),
         request["url"].replace("/f2/", "/f1/"),
     ):
         assert_problem(send("PUT", url, TEXT, put), 403, "forbidden")
-    for change in ({"signature": "é"}, {"signature": ""}, {"user": "me"}, {"expires": "-1"}):
+    for change in ({"user": "me"}, {"expires": "-1"}):
         assert_problem(send("GET", changed(download, **change)), 422, "invalid-input")
 
 

