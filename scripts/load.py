@@ -27,7 +27,7 @@ import gevent  # noqa: E402
 import urllib3  # noqa: E402
 from gevent.pool import Group  # noqa: E402
 
-from scripts.public import Public, Refused, members  # noqa: E402
+from scripts.public import Account, Public, Refused, members  # noqa: E402
 from scripts.story import story  # noqa: E402
 
 HABITS = "/v1/habits"
@@ -61,12 +61,12 @@ class Load:
 
     Args:
         public: where the API is.
-        token: of the account.
+        account: whose requests these are.
     """
 
-    def __init__(self, public: Public, token: str) -> None:
+    def __init__(self, public: Public, account: Account) -> None:
         self.public = public
-        self.token = token
+        self.account = account
         self.results = Results()
         self.ended = False
 
@@ -98,9 +98,10 @@ class Load:
         try:
             if write:
                 habit = {"id": row, "name": name, "start_date": "2026-01-01"}
-                answer = self.public.ask("POST", HABITS, habit, self.token)
+                answer = self.public.ask("POST", HABITS, habit, self.account.token)
             else:
-                answer = self.public.ask("GET", f"{HABITS}/{row}", None, self.token)
+                path = f"{HABITS}/{row}"
+                answer = self.public.ask("GET", path, None, self.account.token)
         except urllib3.exceptions.HTTPError as error:
             self.fault("POST" if write else "GET", f"{type(error).__name__}: {error}")
             if write:
@@ -126,7 +127,7 @@ class Load:
         found: Counter[str] = Counter()
         path = f"{HABITS}?limit=100"
         while path:
-            answer = self.public.ask("GET", path, None, self.token)
+            answer = self.public.ask("GET", path, None, self.account.token)
             if answer.status != 200:
                 self.fault("rows", f"{answer.status}: {answer.data[:200]!r}")
                 return
@@ -143,6 +144,16 @@ class Load:
             if found[row] != 1:
                 self.fault("row", f"{row} is there {found[row]} times")
 
+    def stay_logged_in(self, accounts: list[Account]) -> None:
+        """Renew the tokens of accounts for ever."""
+        while True:
+            gevent.sleep(min(account.seconds for account in accounts) / 3)
+            for account in accounts:
+                try:
+                    self.public.refresh(account)
+                except (Refused, urllib3.exceptions.HTTPError) as error:
+                    self.fault("tokens", str(error))
+
     def fault(self, what: str, text: str) -> None:
         """Note what went wrong.
 
@@ -157,13 +168,13 @@ class Load:
 class Streams:
     """Open streams of live updates."""
 
-    def __init__(self, public: Public, tokens: list[str], count: int) -> None:
+    def __init__(self, public: Public, accounts: list[Account], count: int) -> None:
         self.counts: Counter[str] = Counter()
         self.faults: list[str] = []
         self._public = public
         self._open = Group()
         for number in range(count):
-            self._open.spawn(self._follow, tokens[number % len(tokens)])
+            self._open.spawn(self._follow, accounts[number % len(accounts)])
 
     def await_open(self, count: int) -> None:
         """Wait until so many streams have been opened.
@@ -178,11 +189,11 @@ class Streams:
             why = self.faults[-1] if self.faults else "no answer"
             raise OSError(f"{self.counts['opened']} of {count} streams were opened: {why}")
 
-    def _follow(self, token: str) -> None:
+    def _follow(self, account: Account) -> None:
         away = time.monotonic()
         while True:
             try:
-                answer = self._public.ask("GET", "/v1/events", None, token, stream=True)
+                answer = self._public.ask("GET", "/v1/events", None, account.token, stream=True)
                 if answer.status == 200:
                     self.counts["opened"] += 1
                     for _ in answer.stream(1024):
@@ -229,14 +240,16 @@ def main() -> int:
         with ExitStack() as stack:
             public = Public(given.domain, given.address, given.ca, CONNECTIONS, given.port)
             count = 1 + -(-given.streams // STREAMS_EACH)
-            tokens = [stack.enter_context(public.account()).token for _ in range(count)]
+            accounts = [stack.enter_context(public.account()) for _ in range(count)]
             followed = Public(given.domain, given.address, given.ca, given.streams or 1, given.port)
-            streams = Streams(followed, tokens[1:], given.streams)
+            streams = Streams(followed, accounts[1:], given.streams)
             stack.callback(streams.close)
             streams.await_open(given.streams)
-            load = Load(public, tokens[0])
+            load = Load(public, accounts[0])
+            renewal = gevent.spawn(load.stay_logged_in, accounts)
+            stack.callback(renewal.kill)
             gevent.signal_handler(signal.SIGTERM, load.end)
-            for fault in story(public, tokens[0]) if given.story else ():
+            for fault in story(public, accounts[0].token) if given.story else ():
                 load.fault("story", fault)
             print("begun", file=sys.stderr, flush=True)
             load.run(given.rate, given.seconds)

@@ -26,13 +26,28 @@ class Refused(Exception):
         self.status = status
 
 
-@dataclass(frozen=True)
+@dataclass
 class Account:
-    """An account for a while."""
+    """An account for a while.
+
+    Attributes:
+        email: its address.
+        password: its password.
+        token: access token, which `Public.refresh` replaces.
+        refresh_token: what it is exchanged for.
+        seconds: that an access token lasts.
+    """
 
     email: str
     password: str
-    token: str
+    token: str = ""
+    refresh_token: str = ""
+    seconds: int = 0
+
+    def take(self, tokens: dict[str, Any]) -> None:
+        """Go on with new tokens, as the API answers them."""
+        self.token, self.refresh_token = tokens["access_token"], tokens["refresh_token"]
+        self.seconds = tokens["expires_in"]
 
 
 class Public:
@@ -105,6 +120,18 @@ class Public:
         finally:
             self._delete(account)
 
+    def refresh(self, account: Account) -> None:
+        """Exchange an account's tokens for new ones, before its access token ends.
+
+        Raises:
+            Refused: there are none.
+            urllib3.exceptions.HTTPError: there was no answer.
+        """
+        body = {"refresh_token": account.refresh_token}
+        answer = self.ask("POST", "/v1/accounts/refresh", body)
+        _require(answer, 200, "new tokens were refused")
+        account.take(answer.json())
+
     def _register(self) -> Account:
         # Nobody receives mail at example.com (RFC 2606, RFC 7505).
         email = f"check-{secrets.token_hex(8)}@example.com"
@@ -112,7 +139,9 @@ class Public:
         body = {"email": email, "password": password, "name": "Check"}
         answer = self.ask("POST", "/v1/accounts/register", body)
         _require(answer, 201, "the account was refused")
-        return Account(email, password, answer.json()["tokens"]["access_token"])
+        account = Account(email, password)
+        account.take(answer.json()["tokens"])
+        return account
 
     def _delete(self, account: Account) -> None:
         body = {"password": account.password}

@@ -79,6 +79,16 @@ def test_the_answers_are_checked_and_the_account_is_deleted(
     assert accounts(owner_connection) == [True]
 
 
+def test_it_goes_on_when_its_tokens_end(
+    app: APIFlask, serve: Callable[[APIFlask], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = app.extensions["settings"]
+    soon = settings.model_copy(update={"access_token_minutes": 0.05})
+    monkeypatch.setitem(app.extensions, "settings", soon)
+    status, told, errors = load(serve(app), "--seconds=5")
+    assert status == 0, told + errors
+
+
 def test_a_fault_is_told_and_the_account_is_deleted(
     make_app: Callable[..., APIFlask],
     serve: Callable[[APIFlask], list[str]],
