@@ -162,18 +162,21 @@ def _tests(
     elif arguments.alerts:
         environment["LAB_ALL_ALERTS"] = "yes"
         runs = [["tests/lab/test_alerts.py"]]
-    return max(_pytest(tests, environment) for tests in runs)
+    long = bool(arguments.releases or arguments.alerts)
+    return max(_pytest(tests, environment, twice=not long) for tests in runs)
 
 
-def _pytest(tests: list[str], environment: dict[str, str]) -> int:
+def _pytest(tests: list[str], environment: dict[str, str], twice: bool) -> int:
     command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", "--durations=12"]
     done = subprocess.run([*command, *tests], cwd=ROOT, env=environment, check=False)
-    if not done.returncode:
-        return 0
+    if not (done.returncode and twice):
+        return done.returncode
     # Limits are in seconds, and others may use this machine meanwhile: a fault is there again.
     print("=== again, only what failed", flush=True)
     again = ["--last-failed", "--last-failed-no-failures=none"]
-    return subprocess.run([*command, *again, *tests], cwd=ROOT, env=environment).returncode
+    return subprocess.run(
+        [*command, *again, *tests], cwd=ROOT, env=environment, check=False
+    ).returncode
 
 
 if __name__ == "__main__":
