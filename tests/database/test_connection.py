@@ -14,8 +14,7 @@ from tests.conftest import Account
 
 INSERT = "INSERT INTO active_days (user_id, day) VALUES (%(user_id)s, %(day)s)"
 SELECT = "SELECT day::text FROM active_days WHERE day < '2020-01-01' ORDER BY day"
-# Others of that table may be prepared, as other tests use the connection, too.
-PREPARED = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT day::text%%'"
+PREPARED = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%active_days%%'"
 
 
 @pytest.fixture
@@ -23,6 +22,8 @@ def user_id(app: APIFlask, register: Callable[..., Account]) -> Iterator[UUID]:
     """Whom the transactions of the test act for."""
     found = UUID(register().id)
     with app.app_context():
+        # Other tests may have left several connections, and statements prepared on them.
+        db.engine.dispose()
         act_as(found)
         yield found
 
