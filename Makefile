@@ -57,7 +57,7 @@ release: $(VENV)/.dev ## Build the release that the playbooks install
 
 secrets: $(VENV)/.dev ## Write the vault of an inventory (ENV=mine)
 	@test -n "$(ENV)" || { echo "Name the inventory: make secrets ENV=mine"; exit 2; }
-	@$(BIN)/python scripts/make_secrets.py $(ENV)
+	@$(BIN)/python -m scripts.make_secrets $(ENV)
 
 rotate-secrets: $(VENV)/.dev ## Put fresh secrets into a vault (ENV=mine SECRETS="jwt database redis")
 	@test -n "$(ENV)" || { echo "Name the inventory: make rotate-secrets ENV=mine SECRETS=jwt"; exit 2; }
@@ -65,7 +65,7 @@ rotate-secrets: $(VENV)/.dev ## Put fresh secrets into a vault (ENV=mine SECRETS
 
 cloud-init: $(VENV)/.dev ## Print user data for a fresh VPS, in place of bootstrap.yml (ENV=mine)
 	@test -n "$(ENV)" || { echo "Name the inventory: make cloud-init ENV=mine"; exit 2; }
-	@$(BIN)/python scripts/make_cloud_init.py $(ENV)
+	@$(BIN)/python -m scripts.make_cloud_init $(ENV)
 
 backup-config: $(VENV)/.dev ## Pack an inventory with its vault (ENV=mine TO=folder)
 	@test -n "$(ENV)" && test -n "$(TO)" || { echo "Name both: make backup-config ENV=mine TO=folder"; exit 2; }
@@ -73,7 +73,7 @@ backup-config: $(VENV)/.dev ## Pack an inventory with its vault (ENV=mine TO=fol
 
 logs: $(VENV)/.dev ## Show log lines of all hosts (ENV=mine; REQUEST=<id>, ONLY=errors, SINCE="1 hour ago", JSON=1)
 	@test -n "$(ENV)" || { echo "Name the inventory: make logs ENV=mine"; exit 2; }
-	@$(BIN)/python scripts/logs.py $(ENV) --request "$(REQUEST)" --only "$(ONLY)" --since "$(SINCE)" \
+	@$(BIN)/python -m scripts.logs $(ENV) --request "$(REQUEST)" --only "$(ONLY)" --since "$(SINCE)" \
 	  $(if $(JSON),--json) $(ARGS)
 
 lab: $(VENV)/.dev ## Boot a small VPS here, deploy to it, and test it (root; SUITE=bookworm, BRIEF=1)

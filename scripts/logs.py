@@ -15,10 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from scripts.inventory import PROGRAMS, listed
 
-from scripts.inventory import PROGRAMS, listed  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 MOST_LINES = 2000
 NGINX = ["--identifier", "nginx"]

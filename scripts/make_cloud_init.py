@@ -9,11 +9,10 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from scripts.check_access import login_faults
+from scripts.inventory import listed
 
-from scripts.check_access import login_faults  # noqa: E402
-from scripts.inventory import listed  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(name: str) -> None:

@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 from textwrap import indent
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from scripts import internal_ca
+from scripts.inventory import parse, vault
 
-from scripts import internal_ca  # noqa: E402
-from scripts.inventory import parse, vault  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 PASSWORD = ROOT / ".vault-password"
 NAMES = (

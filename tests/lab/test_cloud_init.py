@@ -42,7 +42,7 @@ def fresh(host: Host) -> Iterator[Host]:
 
 
 def test_user_data_makes_a_fresh_host_ready(inventory: str, fresh: Host, tmp_path: Path) -> None:
-    command = [sys.executable, "scripts/make_cloud_init.py", inventory]
+    command = [sys.executable, "-m", "scripts.make_cloud_init", inventory]
     data = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     seed = fresh.root / "var/lib/cloud/seed/nocloud"
     seed.mkdir(parents=True)

@@ -103,7 +103,7 @@ def test_its_pages_have_a_certificate_of_its_own(monitor: Host, secrets: dict[st
 
 def _logs(*arguments: str) -> list[dict[str, object]]:
     """What `make logs` finds; it asks the monitor host alone."""
-    command = [sys.executable, "scripts/logs.py", str(INVENTORY), "--json", *arguments]
+    command = [sys.executable, "-m", "scripts.logs", str(INVENTORY), "--json", *arguments]
     command += ["-e", f"@{os.environ['LAB_VARIABLES']}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return [json.loads(line) for line in done.stdout.splitlines()]

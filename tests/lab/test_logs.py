@@ -18,7 +18,7 @@ SECONDS = 60
 
 def logs(*arguments: str) -> list[dict]:
     """What `make logs` finds."""
-    command = [sys.executable, "scripts/logs.py", "lab", "--json", *arguments]
+    command = [sys.executable, "-m", "scripts.logs", "lab", "--json", *arguments]
     command += ["-e", f"@{os.environ['LAB_VARIABLES']}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return [json.loads(line) for line in done.stdout.splitlines()]

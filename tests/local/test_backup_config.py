@@ -1,36 +1,25 @@
 """`make backup-config`: an inventory and its vault in one file, and never a plain secret."""
 
-import shutil
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import mine
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of what the script needs, with an inventory and its vault."""
-    for folder in ("scripts", "inventories/single"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    shutil.copy(ROOT / "ansible.cfg", tmp_path)
-    (tmp_path / "inventories/single").rename(tmp_path / "inventories/mine")
-    subprocess.run(
-        [sys.executable, "scripts/make_secrets.py", "mine"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-    )
+    """A copy of the project with an inventory and its vault."""
+    mine.copy(tmp_path)
+    assert mine.run(tmp_path, "make_secrets").returncode == 0
     (tmp_path / "out").mkdir()
     return tmp_path
 
 
 def pack(project: Path, target: str = "out") -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "scripts/backup_config.py", "mine", target]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    return mine.run(project, "backup_config", target)
 
 
 def test_it_has_the_inventory_and_not_the_password(project: Path) -> None:
