@@ -3,8 +3,9 @@
 import logging
 import re
 import sys
+from contextvars import ContextVar
 from functools import lru_cache
-from os import urandom
+from random import getrandbits
 from typing import Any
 
 import orjson
@@ -13,6 +14,8 @@ import structlog
 from app.version import version
 
 REDACTED = "[redacted]"
+# Of the request that is being answered: all its lines have them.
+log_ids: ContextVar[dict[str, str]] = ContextVar("log_ids", default={})  # noqa: B039 - never changed
 _SECRET_KEY = re.compile(r"passw|passphrase|secret|token|cookie|authorization|pepper|dsn", re.I)
 # A token in a text, such as in the message of an exception.
 _BEARER = re.compile(r"(?i)(bearer\s+)[\w.~+/=-]+|eyJ[\w-]+\.[\w-]+\.[\w-]+")
@@ -37,6 +40,9 @@ _SIGNS = (
     "dsn",
     "://",
 )
+# A process that shares its output with others must not be interrupted by them in a line.
+LINES_AT_ONCE = 50
+_SERVICE = {"service": "fivebox", "version": version()}
 _CALLER_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # https://www.w3.org/TR/trace-context/#traceparent-header; a later version may have more fields.
 _TRACEPARENT = re.compile(
@@ -46,7 +52,10 @@ _TRACEPARENT = re.compile(
 
 def request_id(given: str) -> str:
     """The id of a request: what its caller gave in X-Request-ID, if that is one, else a new one."""
-    return given if _CALLER_ID.fullmatch(given) else urandom(16).hex()
+    if given and _CALLER_ID.fullmatch(given):
+        return given
+    # It is a name, not a secret; the system's generator would cost ten times as much.
+    return f"{getrandbits(128):032x}"
 
 
 def trace_id(traceparent: str) -> str | None:
@@ -55,7 +64,7 @@ def trace_id(traceparent: str) -> str | None:
     Args:
         traceparent: the header of that name; one that is malformed is as good as none.
     """
-    found = _TRACEPARENT.fullmatch(traceparent)
+    found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     # Version 0 has exactly these four fields.
     if found is None or (traceparent.startswith("00") and len(traceparent) > 55):
         return None
@@ -91,41 +100,45 @@ def configure(level: str) -> None:
     root.setLevel(level)
 
 
-class _Ready(str):
-    """A line that is JSON already."""
-
-    __slots__ = ()
-
-
-class _Formatter(structlog.stdlib.ProcessorFormatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return record.msg if isinstance(record.msg, _Ready) else super().format(record)
-
-
-def write_line(logger: logging.Logger, event: str, facts: dict[str, Any]) -> None:
-    """Log at the level INFO what structlog would log, at a third of its cost.
-
-    It is for the line that every request has; the ids of `structlog.contextvars` are not added.
+def write_lines(lines: list[dict[str, Any]]) -> None:
+    """Write lines that are complete but for what all lines have, without records of `logging`.
 
     Args:
-        logger: of the standard library.
-        event: what happened.
-        facts: its further members; secrets in them are hidden.
+        lines: each with its event, level, timestamp and further members; secrets in them are
+            hidden.
     """
-    if not logger.isEnabledFor(logging.INFO):
-        return
-    line: Any = {"event": event, **facts}
-    for process in _STAMPS:
-        line = process(None, "info", line)
-    text = _to_json(line)
+    for first in range(0, len(lines), LINES_AT_ONCE):
+        _write("".join(map(_line, lines[first : first + LINES_AT_ONCE])))
+
+
+def _write(text: str) -> None:
+    for handler in logging.getLogger().handlers:
+        # At the end of a process what is closed takes no more.
+        if isinstance(handler, logging.StreamHandler) and not handler.stream.closed:
+            try:
+                with handler.lock:  # type: ignore[union-attr]
+                    handler.stream.write(text)
+                    handler.stream.flush()
+            except OSError:
+                handler.handleError(logging.makeLogRecord({"msg": text}))
+
+
+def _line(members: dict[str, Any]) -> str:
+    members |= _SERVICE
+    try:
+        text = _to_json(members)
+    except TypeError:
+        # What JSON has no word for; the others of the batch are of other requests.
+        members = {name: str(value) for name, value in members.items()}
+        text = _to_json(members)
     if _may_hold_secret(text):
-        text = _to_json(redact(None, "info", line))
-    logger.info(_Ready(text))
+        text = _to_json(redact(None, "info", members))
+    return text + "\n"
 
 
 def json_formatter() -> structlog.stdlib.ProcessorFormatter:
     """The formatter of all lines, also of gunicorn's."""
-    return _Formatter(
+    return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_shared(),
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -136,8 +149,9 @@ def json_formatter() -> structlog.stdlib.ProcessorFormatter:
 
 def _shared() -> list[Any]:
     return [
-        structlog.contextvars.merge_contextvars,
-        *_STAMPS,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_ids,
         structlog.processors.format_exc_info,
         redact,
     ]
@@ -178,19 +192,9 @@ def _is_secret(key: str) -> bool:
     return bool(_SECRET_KEY.search(key))
 
 
-def _add_service(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    event["service"] = "fivebox"
-    event["version"] = version()
-    return event
-
-
-# What each line has beside what it tells.
-_STAMPS = (
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    _add_service,
-)
+def _add_ids(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    return {**log_ids.get(), **event, **_SERVICE}
 
 
 def _to_json(event: Any, **_options: Any) -> str:
-    return orjson.dumps(event, default=str).decode()
+    return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z).decode()

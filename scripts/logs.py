@@ -4,6 +4,7 @@ Where a monitor host of its own collects the logs, it alone is asked; else every
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -130,14 +131,22 @@ def _entries(answers: dict[str, str]) -> Iterator[Entry]:
             if identity in seen:
                 continue
             seen.add(identity)
-            seconds = int(raw["__REALTIME_TIMESTAMP"]) / 1_000_000
+            parsed = _message(message)
             yield {
-                "time": datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds"),
+                "time": _time(raw, parsed).isoformat(timespec="microseconds"),
                 "host": raw.get("_HOSTNAME", host),
                 "from": raw.get("SYSLOG_IDENTIFIER") or raw.get("_SYSTEMD_UNIT") or "-",
                 "unit": raw.get("_SYSTEMD_UNIT", ""),
-                **_message(message),
+                **parsed,
             }
+
+
+def _time(raw: Entry, parsed: Entry) -> datetime:
+    """When it happened: the API writes the lines of requests a moment later."""
+    if parsed.get("service") == "fivebox":
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            return datetime.fromisoformat(parsed["timestamp"]).astimezone(UTC)
+    return datetime.fromtimestamp(int(raw["__REALTIME_TIMESTAMP"]) / 1_000_000, UTC)
 
 
 def _message(text: str) -> Entry:

@@ -196,6 +196,10 @@ def project() -> Path:
 @pytest.fixture
 def lines(app: APIFlask) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """The lines logged so far, parsed."""
+    # Metrics, which it imports, must find their folder in the environment.
+    from app.operations import later
+
+    later.now()
     root = logging.getLogger()
     written = next(h for h in root.handlers if isinstance(h.formatter, ProcessorFormatter))
     stream = io.StringIO()
@@ -203,5 +207,10 @@ def lines(app: APIFlask) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     # Without a formatter of its own: another app that configures the logs would remove it.
     handler.format = written.format  # type: ignore[method-assign]
     root.addHandler(handler)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+
+    def read() -> list[dict[str, Any]]:
+        later.now()
+        return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+    yield read
     root.removeHandler(handler)

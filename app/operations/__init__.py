@@ -8,9 +8,9 @@ from app.operations import (
     headers,
     health,
     limits,
-    logs,
     maintenance,
     metrics,
+    requests,
     sentry,
 )
 from app.settings import Settings
@@ -19,7 +19,7 @@ from app.settings import Settings
 def init_app(app: APIFlask, settings: Settings) -> None:
     """Hook all operations into the app; the order is the order in which a request meets them."""
     sentry.init_app(settings)
-    logs.init_app(app, settings)
+    requests.init_app(app, settings)
     metrics.init_app(app)
     headers.init_app(app, settings)
     maintenance.init_app(app, settings)

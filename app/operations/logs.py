@@ -1,61 +1,76 @@
-"""The log line of every request."""
+"""The log line of a request, and the ids by which its lines are found."""
 
 import logging
-from time import perf_counter
+import threading
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any
 
-from apiflask import APIFlask
-from flask import Request, Response, request
-from structlog.contextvars import bind_contextvars, clear_contextvars
+from flask import Request
+from flask.ctx import _AppCtxGlobals
 
-from app.current import this_g, this_request
-from app.log_format import configure, request_id, trace_id, write_line
-from app.settings import Settings
+from app.log_format import log_ids, request_id, trace_id, write_lines
+from app.operations import later
 
-logger = logging.getLogger("fivebox")
+# Lines that wait; the oldest go when nobody takes what is written.
+_lines: deque[dict[str, Any]] = deque(maxlen=10_000)
+_writing = threading.Lock()
+_root = logging.getLogger()
 
 
-def init_app(app: APIFlask, settings: Settings) -> None:
-    """Log every request; its id comes from X-Request-ID or is made here, and is sent back.
+def identify(kept: _AppCtxGlobals, environ: dict[str, Any]) -> None:
+    """Give a request its id, and its log lines that and the id of its trace.
 
-    All its lines have that id, and the id of the trace if it came with one.
+    Args:
+        kept: gets the id as `request_id`: what X-Request-ID says, else a new one.
+        environ: of the request.
     """
-    configure(settings.log_level)
-    slow_seconds = settings.slow_request_ms / 1000
-
-    @app.before_request
-    def begin() -> None:
-        kept, environ = this_g(), request.environ
-        kept.started = perf_counter()
-        kept.request_id = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
-        ids = kept.log_ids = {"request_id": kept.request_id}
-        trace = trace_id(environ.get("HTTP_TRACEPARENT", ""))
-        if trace:
-            ids["trace_id"] = trace
-        clear_contextvars()
-        bind_contextvars(**ids)
-
-    @app.after_request
-    def end(response: Response) -> Response:
-        kept, asked = this_g(), this_request()
-        seconds = perf_counter() - kept.started
-        response.headers["X-Request-ID"] = kept.request_id
-        # What a feature has to say of its request, in the one line that it costs.
-        facts = {"event_kind": "request", **kept.get("log_facts", {})}
-        if seconds > slow_seconds:
-            facts["event_kind"] = "slow_request"
-        facts |= {
-            "method": asked.method,
-            "route": route(asked),
-            "status": response.status_code,
-            "duration_ms": round(seconds * 1000, 1),
-            "user_agent": asked.environ.get("HTTP_USER_AGENT", "")[:300],
-            "client_ip": asked.remote_addr,
-            "user_id": kept.get("user_id"),
-        }
-        write_line(logger, "request", facts | kept.log_ids)
-        return response
+    kept.request_id = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+    ids = {"request_id": kept.request_id}
+    trace = trace_id(environ.get("HTTP_TRACEPARENT", ""))
+    if trace:
+        ids["trace_id"] = trace
+    log_ids.set(ids)
 
 
-def route(asked: Request) -> str:
-    """The rule that a request matched, never its path: paths are unbounded and may be private."""
-    return asked.url_rule.rule if asked.url_rule else "unmatched"
+def tell(
+    kept: _AppCtxGlobals, asked: Request, route: str, status: int, seconds: float, slow: float
+) -> None:
+    """Leave the line of a request to be written.
+
+    Args:
+        kept: for the time of the request; what a feature has to say of it is its `log_facts`, so
+            that it costs no line of its own.
+        asked: the request.
+        route: the rule that it matched.
+        status: of its answer.
+        seconds: that it took.
+        slow: seconds above which it is told as slow.
+    """
+    if not _root.isEnabledFor(logging.INFO):
+        return
+    facts = {"event": "request", "event_kind": "request", **kept.get("log_facts", {})}
+    if seconds > slow:
+        facts["event_kind"] = "slow_request"
+    facts |= {
+        "method": asked.method,
+        "route": route,
+        "status": status,
+        "duration_ms": round(seconds * 1000, 1),
+        "user_agent": asked.environ.get("HTTP_USER_AGENT", "")[:300],
+        "client_ip": asked.remote_addr,
+        "user_id": kept.get("user_id"),
+        **log_ids.get(),
+        "level": "info",
+        "timestamp": datetime.now(UTC),
+    }
+    _lines.append(facts)
+    later.soon()
+
+
+def _write() -> None:
+    with _writing:
+        write_lines(later.taken(_lines))
+
+
+later.register(_write)

@@ -4,12 +4,11 @@ import os
 import re
 import time
 from functools import cache
-from time import perf_counter
 from typing import Any
 
 import psutil
 from apiflask import APIBlueprint, APIFlask
-from flask import Response, g
+from flask import Response
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -22,10 +21,9 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import Engine, event
 
-from app.current import this_request
 from app.database.connection import observers
 from app.extensions import db, limiter
-from app.operations.logs import route
+from app.operations.tally import Tally
 from app.version import version
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -94,6 +92,7 @@ _counters: dict[str, Counter] = {}
 @limiter.exempt
 def metrics() -> Response:
     """Metrics of all workers in Prometheus' text format; nginx does not pass this path."""
+    _tally.add()
     registry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
@@ -102,32 +101,40 @@ def metrics() -> Response:
 
 
 def init_app(app: APIFlask) -> None:
-    """Measure the requests of an app and the statements of its database."""
-
-    @app.before_request
-    def begin() -> None:
-        g.in_flight_since = perf_counter()
-        IN_FLIGHT.inc()
-
-    @app.after_request
-    def end(response: Response) -> Response:
-        asked = this_request()
-        method = asked.method if asked.method in METHODS else "other"
-        requests, seconds = _series(method, route(asked), response.status_code)
-        requests.inc()
-        seconds.observe(perf_counter() - g.in_flight_since)
-        return response
-
-    @app.teardown_request
-    def leave(_error: BaseException | None) -> None:
-        if g.pop("in_flight_since", None) is not None:
-            IN_FLIGHT.dec()
-        _sample_process()
-
+    """Measure the statements of an app's database."""
     INFO.labels(version()).set(1)
     with app.app_context():
+        _sampler.engine = db.engine
         event.listen(db.engine, "before_cursor_execute", _count_query)
     observers.add(_count_statement)
+
+
+def enter(request: int) -> None:
+    """Count a request that begins.
+
+    Args:
+        request: a number that no other has meanwhile.
+    """
+    _tally.enter(request)
+
+
+def answered(method: str, route: str, status: int, seconds: float) -> None:
+    """Count an answer.
+
+    Args:
+        method: of the request; one that is not HTTP's is counted as "other".
+        route: the rule that it matched.
+        status: of the answer.
+        seconds: that it took.
+    """
+    requests, durations = _series(method if method in METHODS else "other", route, status)
+    _tally.count(requests)
+    _tally.observe(durations, seconds)
+
+
+def leave(request: int) -> None:
+    """Count a request that has ended, by the number with which it began."""
+    _tally.leave(request)
 
 
 @cache
@@ -150,7 +157,7 @@ def _count_statement(statement: str) -> None:
         # Statements are made by code and so are few; the bound is for those with inlined values.
         if len(_counters) < 1000:
             _counters[statement] = counter
-    counter.inc()
+    _tally.count(counter)
 
 
 def _describe(statement: str) -> tuple[str, str]:
@@ -163,32 +170,31 @@ def _describe(statement: str) -> tuple[str, str]:
 
 
 class _Sampler:
-    """Takes this process's figures at most once a second: a reading costs more than a request."""
+    """Takes this process's figures, once a second: a reading costs more than a request."""
 
     def __init__(self) -> None:
-        self.process = psutil.Process()
+        self.engine: Engine | None = None
         self.next = 0.0
+        self.process = psutil.Process()
         self.counted = 0.0
 
-    def sample(self, engine: Engine) -> None:
+    def sample(self) -> None:
         now = time.monotonic()
         if now < self.next:
             return
+        self.next = now + 1
         if self.process.pid != os.getpid():
             self.process = psutil.Process()
             self.counted = 0.0
-        self.next = now + 1
         times = self.process.cpu_times()
         spent = times.user + times.system
         CPU.inc(spent - self.counted)
         self.counted = spent
         MEMORY.set(self.process.memory_info().rss)
-        POOL.labels("used").set(engine.pool.checkedout())  # type: ignore[attr-defined]
-        POOL.labels("idle").set(engine.pool.checkedin())  # type: ignore[attr-defined]
+        if self.engine:
+            POOL.labels("used").set(self.engine.pool.checkedout())  # type: ignore[attr-defined]
+            POOL.labels("idle").set(self.engine.pool.checkedin())  # type: ignore[attr-defined]
 
 
 _sampler = _Sampler()
-
-
-def _sample_process() -> None:
-    _sampler.sample(db.engine)
+_tally = Tally(IN_FLIGHT, _sampler.sample)

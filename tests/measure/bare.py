@@ -4,11 +4,11 @@ from apiflask import APIFlask
 from flask import g
 
 from app.log_format import configure
-from app.operations import logs, metrics
+from app.operations import metrics, requests
 from app.settings import Settings
 
 
-def _log_nothing(app: APIFlask, _settings: Settings) -> None:
+def _note_nothing(app: APIFlask, _settings: Settings) -> None:
     configure("ERROR")
 
     @app.before_request
@@ -17,7 +17,7 @@ def _log_nothing(app: APIFlask, _settings: Settings) -> None:
         g.request_id = ""
 
 
-logs.init_app = _log_nothing
+requests.init_app = _note_nothing
 metrics.init_app = lambda _app: None
 
 from wsgi import app  # noqa: E402

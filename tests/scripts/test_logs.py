@@ -94,6 +94,20 @@ def test_a_stack_is_below_its_line(printed: Any) -> None:
     assert text.splitlines()[1:] == ["    Traceback:", "      File x", "    Error"]
 
 
+def test_a_line_of_the_api_is_of_the_time_that_it_tells(printed: Any) -> None:
+    line = {"event": "request", "service": "fivebox", "timestamp": "2026-11-18T11:06:39.900000Z"}
+    nginx = raw("nginx", __REALTIME_TIMESTAMP=str(TIME - 50_000))
+    late = raw(json.dumps(line), __MONOTONIC_TIMESTAMP="2")
+    times = [printed_line.split()[0] for printed_line in printed(nginx, late).splitlines()]
+    assert times == ["2026-11-18T11:06:39.900", "2026-11-18T11:06:39.950"]
+
+
+@pytest.mark.parametrize("stamp", ["yesterday", 5, None])
+def test_a_time_that_is_none_is_the_journal_s(printed: Any, stamp: object) -> None:
+    line = {"event": "request", "service": "fivebox", "timestamp": stamp}
+    assert printed(raw(json.dumps(line))).startswith(HEAD)
+
+
 def test_an_unknown_inventory_is_named() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "scripts.logs", "nowhere"],
