@@ -50,6 +50,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     authority = Authority()
     host = hosts.up(name, arguments.suite, MEMORY_MB, CPUS)
+    host.leave_alone()
     receivers = Receivers()
     try:
         authority.start(host.address)

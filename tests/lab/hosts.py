@@ -20,6 +20,10 @@ from tests.lab.state import FOLDER, KEY, NUMBER, lock, public_key, require_machi
 
 HOSTS = FOLDER / "hosts"
 START_SECONDS = 60
+# Those of this machine; a process of the lab may run on fewer (leave_alone).
+PROCESSORS = set(map(int, os.environ.get("LAB_PROCESSORS", "").split())) or os.sched_getaffinity(0)
+# The unit of the API that serves, as a shell on a host finds it.
+API_UNIT = "fivebox-api@$(readlink /opt/fivebox/active | xargs basename)"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 SSH_OPTIONS = [
     *("-o", "BatchMode=yes", "-o", "ConnectTimeout=2", "-o", "StrictHostKeyChecking=no"),
@@ -100,11 +104,21 @@ class Host:
         A limit in time alone would let a service in the background use it up on a second one, where
         the host's own priorities do not count.
         """
-        available = sorted(os.sched_getaffinity(0))
+        available = sorted(PROCESSORS)
         if self.cpus is None:
             return set(available)
         first = int(self.address.rpartition(".")[2])
         return {available[(first + n) % len(available)] for n in range(math.ceil(self.cpus))}
+
+    def leave_alone(self) -> None:
+        """Let this process, and what it starts, run elsewhere, if the machine has more processors.
+
+        A client or a controller is not on the host in production, either.
+        """
+        others = PROCESSORS - self._processors()
+        if others:
+            os.environ["LAB_PROCESSORS"] = " ".join(map(str, PROCESSORS))
+            os.sched_setaffinity(0, others)
 
     def reboot(self) -> None:
         """Shut the host down as `systemctl reboot` does, and start it again."""

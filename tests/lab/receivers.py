@@ -1,6 +1,7 @@
 """Where the lab's alerts arrive: a mail server and a webhook, on the lab's bridge."""
 
 import json
+import re
 import threading
 import urllib.request
 from email.message import EmailMessage
@@ -106,17 +107,35 @@ def arrived(begun: dict[str, int], word: str, alert: str) -> bool:
     Args:
         begun: the counts of that moment.
         word: that the message begins with: the severity, or RESOLVED.
-        alert: its name.
+        alert: its name, which may be one of several.
     """
+    return _told(begun, rf"\[{word}\] (\w+, )*{alert}\b")
+
+
+def over(begun: dict[str, int], alert: str) -> bool:
+    """Whether both have told since then that an alert is over, though another may go on."""
+    return _told(begun, rf"(?s).*^{alert} is over: ")
+
+
+def is_open(alert: str) -> bool:
+    """Whether the last that was told of an alert is not its end."""
+    told = "\n".join(mail["text"] for mail in received()["mails"])
+    news = re.findall(rf"^{alert}( is over)?: ", told, re.M)
+    return bool(news) and not news[-1]
+
+
+def _told(begun: dict[str, int], pattern: str) -> bool:
+    wanted = re.compile(pattern, re.M)
     everything = received()
-    wanted = f"[{word}] {alert}"
-    subjects = [
-        mail["subject"] for mail in everything["mails"][begun["mails"] :] if mail["to"] == ADDRESS
+    mails = [
+        f"{mail['subject']}\n{mail['text']}"
+        for mail in everything["mails"][begun["mails"] :]
+        if mail["to"] == ADDRESS
     ]
-    titles = [
-        attachment["title"]
+    posted = [
+        f"{attachment['title']}\n{attachment['text']}"
         for post in everything["posted"][begun["posted"] :]
         if post["path"] == HOOK
         for attachment in post["body"]["attachments"]
     ]
-    return all(any(wanted in text for text in texts) for texts in (subjects, titles))
+    return all(any(map(wanted.match, texts)) for texts in (mails, posted))

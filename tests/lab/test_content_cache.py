@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.conftest import Answer, Api
-from tests.lab.hosts import Host
+from tests.lab.hosts import API_UNIT, Host
 from tests.lab.waiting import until
 
 PASSWORD = "a long lab passphrase"
@@ -58,9 +58,9 @@ def test_an_unpublished_document_is_not_shown_to_anybody(api: Api, admin: str) -
 
 @pytest.fixture
 def without_api(host: Host) -> Iterator[None]:
-    host.ssh("systemctl stop fivebox-api@blue")
+    host.ssh(f"systemctl stop {API_UNIT}")
     yield
-    host.ssh("systemctl start fivebox-api@blue")
+    host.ssh(f"systemctl start {API_UNIT}")
 
 
 def test_content_is_served_while_the_api_is_down(

@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser.chromium import Browser, browser
 from tests.lab.conftest import DOMAIN, Api
-from tests.lab.hosts import Host
+from tests.lab.hosts import API_UNIT, Host
 
 BUDGET_MS = 8000
 
@@ -81,13 +81,13 @@ def test_the_status_page_is_there_while_the_api_is_not(
 ) -> None:
     host.ssh("systemctl start fivebox-status")
     assert json.loads(api.ask("GET", "/status/status.json").body)["status"] == "up"
-    host.ssh("systemctl stop fivebox-api@$(readlink /opt/fivebox/active | xargs basename)")
+    host.ssh(f"systemctl stop {API_UNIT}")
     try:
         host.ssh("systemctl start fivebox-status")
         chromium.open(f"https://{DOMAIN}/status/")
         assert "Down since" in chromium.evaluate("document.body.innerText")
     finally:
-        host.ssh("systemctl start fivebox-api@$(readlink /opt/fivebox/active | xargs basename)")
+        host.ssh(f"systemctl start {API_UNIT}")
         host.ssh("systemctl start fivebox-status")
     assert api.ask("GET", "/status/").status == 200
     assert json.loads(api.ask("GET", "/status/status.json").body)["status"] == "up"

@@ -12,11 +12,10 @@ from tests.lab import network
 from tests.lab.conftest import DOMAIN, Api
 from tests.lab.damage import damage_page
 from tests.lab.full_disk import small_disk, write_until_refused
-from tests.lab.hosts import Host
+from tests.lab.hosts import API_UNIT, Host
 from tests.lab.runbooks import Desk, Runbook, commands
 from tests.lab.waiting import until
 
-API = "fivebox-api@$(readlink /opt/fivebox/active | xargs basename)"
 AUTHORITY = "export REQUESTS_CA_BUNDLE=/etc/ssl/certs/lab-ca.pem; "
 BACKUPS = "/var/lib/pgbackrest"
 FIREWALL = "inet fivebox input"
@@ -61,7 +60,7 @@ def test_outage(host: Host, api: Api, desk: Desk) -> None:
         assert "test is successful" in checked
         assert "\n200 " in book.run(1)[0]
 
-        host.ssh(f'systemctl stop "{API}"')
+        host.ssh(f'systemctl stop "{API_UNIT}"')
         assert "\n502 " in book.run(1)[0]
         assert "inactive (dead)" in book.run(4, host)[0]
         assert "\n200 " in book.run(1)[0]
