@@ -6,7 +6,7 @@ from pathlib import Path
 
 import files
 import metrics
-from programs import Fault, run
+from programs import LOCKED, Fault, run
 from repository import Backup, backups, pgbackrest, refuse_wrong_clock
 from settings import WORK, Repository, Settings
 from timelines import refuse_newer
@@ -15,6 +15,8 @@ from timelines import refuse_newer
 FULL_SECONDS = 23 * 3600
 # The database writes on the same disk.
 RESERVE_BYTES = 256 * 2**20
+# PostgreSQL's sending of WAL holds the lock of a stanza that is made, for moments.
+LOCK_SECONDS = 60
 # By this name the program makes restore points.
 POINT = Path("/usr/local/sbin/fivebox-restore-point")
 LOCAL = Path("/var/lib/pgbackrest")
@@ -28,11 +30,23 @@ def prepare(settings: Settings) -> None:
     Raises:
         Fault: a storage does not answer, or holds the backups of another database.
     """
-    pgbackrest("stanza-create")
+    _create_stanza()
     pgbackrest("check")
     for repository in settings.repositories:
         files.prepare(settings, repository)
     link_point()
+
+
+def _create_stanza() -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            pgbackrest("stanza-create")
+            return
+        except Fault as fault:
+            if LOCKED not in str(fault) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)
 
 
 def link_point() -> None:

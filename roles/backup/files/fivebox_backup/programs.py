@@ -7,8 +7,11 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+# What pgBackRest says while another of its kind is at work.
+LOCKED = "unable to acquire lock"
 # What pgBackRest and restic say, and what to do about it; the first that fits.
 REMEDIES = (
+    (LOCKED, "another run is under way; run this again when it has ended"),
     (
         "CryptoError|FormatError|cipher header invalid|unable to flush|wrong password"
         "|ciphertext verification",
@@ -90,8 +93,9 @@ def run(*command: str, user: str = "", env: Mapping[str, str] | None = None, tex
 
 def explain(program: str, output: str) -> str:
     """Make one line of what a program said when it failed."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    # Information has the names of all options, such as archive-timeout.
+    lines = [line.strip() for line in output.splitlines() if line.strip() and " INFO: " not in line]
     errors = [line for line in lines if re.search(r"ERROR|FATAL|Fatal|error:|PANIC", line)]
     said = re.sub(r"^.*?(ERROR|FATAL|Fatal|PANIC)", r"\1", (errors or lines or ["failed"])[0])
-    remedy = next((text for pattern, text in REMEDIES if re.search(pattern, output)), "")
+    remedy = next((text for pattern, text in REMEDIES if re.search(pattern, "\n".join(lines))), "")
     return f"{program}: {said[:300]}" + (f" - {remedy}" if remedy else "")
