@@ -88,9 +88,9 @@ lab-restore: $(VENV)/.dev ## Lose a host in the lab and restore it from object s
 lab-alerts: $(VENV)/.dev ## Provoke every alert on a host of the lab (root; SUITE=bookworm)
 	$(BIN)/python -m tests.lab.drill --suite $(SUITE) --alerts
 
-lab-fleet: $(VENV)/.dev ## Boot seven hosts here, deploy to them, and test them (root; ROUNDS=5, MONITOR=1)
+lab-fleet: $(VENV)/.dev ## Boot seven hosts here, deploy to them, and test them (root; ROUNDS=5, MONITOR=1, ONLY=story)
 	$(BIN)/python -m tests.lab.fleet --suite $(SUITE) --rounds $(or $(ROUNDS),1) \
-	  $(if $(MONITOR),--monitor) $(if $(RECORD),--record)
+	  $(if $(MONITOR),--monitor) $(if $(RECORD),--record) --only "$(ONLY)"
 
 lab-cluster: $(VENV)/.dev ## Boot three hosts, and let their cluster lose its leaders (root; ROUNDS=10)
 	$(BIN)/python -m tests.lab.cluster --suite $(SUITE) --rounds $(or $(ROUNDS),1) $(if $(RECORD),--record)

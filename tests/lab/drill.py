@@ -50,13 +50,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     authority = Authority()
     host = hosts.up(name, arguments.suite, MEMORY_MB, CPUS)
-    host.leave_alone()
     receivers = Receivers()
     try:
         authority.start(host.address)
         receivers.start()
         operator = Operator(host, authority, settings=receivers.give(host))
         _deploy(operator)
+        # From here on latency is measured.
+        host.leave_alone()
         status = _tests(host, authority, operator, arguments)
     finally:
         receivers.stop()

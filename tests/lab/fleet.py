@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--suite", choices=base.SUITES, default="bookworm")
     parser.add_argument("--rounds", type=int, default=1, help="deploys and rollbacks")
     parser.add_argument("--monitor", action="store_true", help="have a monitor host, too")
+    parser.add_argument("--only", default="", help="tests to run, as of pytest -k")
     parser.add_argument("--keep", action="store_true", help="leave the hosts running afterwards")
     parser.add_argument("--record", action="store_true", help="write docs/measurements/")
     arguments = parser.parse_args()
@@ -68,7 +69,7 @@ def main() -> None:
         settings: dict[str, object] = {"fivebox_api_settings": bucket.settings}
         if arguments.monitor:
             settings |= _watched(fleet[MONITOR], authority, receivers)
-        status = _drill(fleet, authority, settings, arguments.rounds)
+        status = _drill(fleet, authority, settings, arguments.rounds, arguments.only)
     finally:
         receivers.stop()
         bucket.stop()
@@ -103,6 +104,7 @@ def _drill(
     authority: Authority,
     settings: dict[str, object],
     rounds: int,
+    only: str,
 ) -> int:
     front = fleet["edge2"]
     others = [host for host in fleet.values() if host is not front]
@@ -122,7 +124,7 @@ def _drill(
     # After the rotation: what watches has new passwords as well.
     names += ["fleet_monitor"] if MONITOR in fleet else []
     tests = [f"tests/lab/test_{name}.py" for name in names]
-    command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", *tests]
+    command = [sys.executable, "-m", "pytest", "-v", "-s", "-o", "addopts=", "-k", only, *tests]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -243,7 +243,7 @@ def _tell(host: Host, run: Callable[[str], None], faults: Sequence[Fault]) -> No
         for fault in faults:
             run(fault.mend)
     for fault in faults:
-        _until(partial(arrived, begun, "RESOLVED", fault.alert), f"{fault.alert} is over")
+        _until(partial(over, begun, fault.alert), f"{fault.alert} is over")
 
 
 def test_faults_of_several_kinds_are_told_of(host: Host, run: Callable[[str], None]) -> None:
@@ -312,9 +312,9 @@ def test_an_outage_of_the_public_name_counts_after_its_end(host: Host) -> None:
     finally:
         begun = counts()
         host.ssh("mv /etc/hosts.kept /etc/hosts")
-    _until(partial(arrived, begun, "RESOLVED", "PublicNameUnreachable"), "it is over")
+    _until(partial(over, begun, "PublicNameUnreachable"), "it is over")
     _until(partial(arrived, begun, "WARNING", "PublicNameAvailabilityLow"), "the share arrives")
-    _until(partial(arrived, begun, "RESOLVED", "PublicNameAvailabilityLow"), "the share is over")
+    _until(partial(over, begun, "PublicNameAvailabilityLow"), "the share is over")
 
 
 @in_full
