@@ -143,6 +143,13 @@ def test_a_rollback_goes_to_the_release_before(fleet: Fleet) -> None:
     assert fleet.lock("show") == "free"
 
 
+def test_an_inventory_without_hosts_is_refused(fleet: Fleet) -> None:
+    fleet.hosts = {}
+    status, text = fleet.play("rollback.yml")
+    assert status
+    assert "hosts.yml: it names no host; put yours there, with its address" in text
+
+
 def test_after_half_a_deploy_it_goes_to_what_was_good(fleet: Fleet) -> None:
     fleet.put("api2", release="3.0", back="2.0")
     status, text = fleet.play("rollback.yml")
