@@ -25,8 +25,11 @@ MEMORY_MB = 1024
 CPUS = 1.0
 BARE_SECONDS = 240
 NO_OP_SECONDS = 40
-# Long tests of what is the same on every Debian.
-ONCE = ("alerts", "cloud_init", "newcomer", "releases", "rotation", "runbooks")
+# A machine may be slower than that of the records, or busy: only so many times a limit is a fault.
+SLACK = 2
+# What is the same on every Debian.
+ONCE = ("alerts", "cloud_init", "content_cache", "metrics", "newcomer", "pages", "products")
+ONCE += ("releases", "rotation", "runbooks")
 
 
 def main() -> None:
@@ -97,7 +100,7 @@ def _deploy(operator: Operator) -> None:
 
 
 def no_op(operator: Operator, seconds: float) -> None:
-    """Run site.yml when it has nothing to do; ends when it changes something, or takes too long.
+    """Run site.yml when it has nothing to do; ends when it changes something or takes too long.
 
     Args:
         operator: who runs it.
@@ -141,8 +144,8 @@ def play(operator: Operator, stage: str, name: str, *options: str) -> Play:
 
 def _limit(what: str, seconds: float, limit: float) -> None:
     figures.record(what, seconds, "s", limit)
-    if seconds > limit:
-        sys.exit(f"{what} took {seconds:.0f} s; at most {limit:.0f} s are allowed")
+    if seconds > SLACK * limit:
+        sys.exit(f"{what} took {seconds:.0f} s; {limit:.0f} s are allowed, on a slow machine twice")
 
 
 def _tests(
