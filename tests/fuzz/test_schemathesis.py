@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
-EXAMPLES = int(os.environ.get("FIVEBOX_FUZZ_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("FIVEBOX_FUZZ_EXAMPLES", "40"))
 load_all_checks()
 ACCEPTANCE = CHECKS.get_by_names(["positive_data_acceptance"])
 # What fits the schema must be accepted, but for rules that a schema cannot say: only these words

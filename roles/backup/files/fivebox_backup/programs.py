@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 # What pgBackRest says while another of its kind is at work.
-LOCKED = "unable to acquire lock"
+LOCKED = "Resource temporarily unavailable"
 # What pgBackRest and restic say, and what to do about it; the first that fits.
 REMEDIES = (
     (LOCKED, "another run is under way; run this again when it has ended"),
