@@ -116,6 +116,7 @@ def _write(text: str) -> None:
         # At the end of a process what is closed takes no more.
         if isinstance(handler, logging.StreamHandler) and not handler.stream.closed:
             try:
+                # Every handler that logging makes has one.
                 with handler.lock:  # type: ignore[union-attr]
                     handler.stream.write(text)
                     handler.stream.flush()

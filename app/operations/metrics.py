@@ -191,6 +191,7 @@ class _Sampler:
         CPU.inc(spent - self.counted)
         self.counted = spent
         MEMORY.set(self.process.memory_info().rss)
+        # A QueuePool; what all pools have in common has no figures.
         if self.engine:
             POOL.labels("used").set(self.engine.pool.checkedout())  # type: ignore[attr-defined]
             POOL.labels("idle").set(self.engine.pool.checkedin())  # type: ignore[attr-defined]

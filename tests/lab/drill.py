@@ -25,8 +25,8 @@ MEMORY_MB = 1024
 CPUS = 1.0
 BARE_SECONDS = 240
 NO_OP_SECONDS = 40
-# A machine may be slower than that of the records, or busy: only so many times a limit is a fault.
-SLACK = 2
+# CI may run on a slower machine than the records: only there a limit may be passed, by so much.
+SLACK = 2 if os.environ.get("CI") else 1
 # What is the same on every Debian.
 ONCE = ("alerts", "cloud_init", "content_cache", "metrics", "newcomer", "pages", "products")
 ONCE += ("releases", "rotation", "runbooks")
@@ -145,7 +145,7 @@ def play(operator: Operator, stage: str, name: str, *options: str) -> Play:
 def _limit(what: str, seconds: float, limit: float) -> None:
     figures.record(what, seconds, "s", limit)
     if seconds > SLACK * limit:
-        sys.exit(f"{what} took {seconds:.0f} s; {limit:.0f} s are allowed, on a slow machine twice")
+        sys.exit(f"{what} took {seconds:.0f} s; at most {SLACK * limit:.0f} s are allowed")
 
 
 def _tests(

@@ -97,11 +97,12 @@ def test_deploys_and_rollbacks_lose_no_request(
     limit_ms = releases.SLOWER * usual if LONG else None
     record("p99 around a cutover, the slowest", slowest, "ms", limit_ms)
     for verb, limit in (("deploy", DEPLOY_SECONDS), ("rollback", ROLLBACK_SECONDS)):
-        record(f"{verb} until served under load, the slowest", _slowest(verb, moves), "s")
+        took = _slowest(verb, moves)
         if LONG:
-            # A start yields to requests, so that it takes as long as they leave it.
+            # A start yields to requests: how much of the time they take.
             record(f"{verb} until served, without load", _slowest(verb, quick), "s", limit)
-            assert _slowest(verb, quick) <= limit
+        record(f"{verb} until served, the slowest", took, "s", limit if LONG else None)
+        assert took <= limit or not LONG
     assert limit_ms is None or slowest <= limit_ms
     record("memory in use, the most", max(used), "MiB", MEMORY_MB)
     assert 100 < max(used) < MEMORY_MB

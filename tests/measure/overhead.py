@@ -112,7 +112,7 @@ def measure(servers: EmbeddedServers, folder: Path, arguments: argparse.Namespac
     full, bare = ports
     token = ""
     loads: dict[str, list[Load]] = {app: [] for app in ports}
-    with (folder / "log").open("ab") as log:
+    with (folder / "log").open("wb") as log:
         for _ in range(arguments.rounds):
             # Two starts of one program differ by up to a tenth, so each round starts both anew.
             with (
@@ -121,12 +121,13 @@ def measure(servers: EmbeddedServers, folder: Path, arguments: argparse.Namespac
             ):
                 servers_of = {full: watched, bare: unwatched}
                 token = token or register(sockets[full])
-                # Each is first as often as the other; the first time is a warm-up.
-                for seconds in (1, arguments.seconds):
-                    for app in (full, bare, bare, full):
-                        done = load(servers_of[app], ports[app], token, seconds)
-                        if seconds == arguments.seconds:
-                            loads[app].append(done)
+                # Each is first as often as the other.
+                turns = (full, bare, bare, full)
+                for app in turns:
+                    load(servers_of[app], ports[app], token, 1)
+                for app in turns:
+                    done = load(servers_of[app], ports[app], token, arguments.seconds)
+                    loads[app].append(done)
     logged = (folder / "log").read_text().count('"event":"request"')
     pairs = list(zip(loads[full], loads[bare], strict=True))
     overhead = 1 - statistics.median(with_it.rate / without.rate for with_it, without in pairs)

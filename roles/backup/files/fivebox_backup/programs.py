@@ -97,5 +97,6 @@ def explain(program: str, output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip() and " INFO: " not in line]
     errors = [line for line in lines if re.search(r"ERROR|FATAL|Fatal|error:|PANIC", line)]
     said = re.sub(r"^.*?(ERROR|FATAL|Fatal|PANIC)", r"\1", (errors or lines or ["failed"])[0])
-    remedy = next((text for pattern, text in REMEDIES if re.search(pattern, "\n".join(lines))), "")
+    told = "\n".join(lines)
+    remedy = next((text for pattern, text in REMEDIES if re.search(pattern, told)), "")
     return f"{program}: {said[:300]}" + (f" - {remedy}" if remedy else "")
