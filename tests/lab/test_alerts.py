@@ -284,7 +284,7 @@ def test_a_message_says_what_to_do() -> None:
 def test_the_dead_man_s_switch_is_asked() -> None:
     def names() -> set[str]:
         beats = [post["body"] for post in received()["posted"] if post["path"] == HEARTBEAT]
-        return {alert["labels"]["alertname"] for beat in beats for alert in beat["alerts"]}
+        return {embed["title"] for beat in beats for embed in beat["embeds"]}
 
     _until(lambda: bool(names()), "the dead man's switch is asked")
     assert names() == {"Watchdog"}

@@ -317,7 +317,7 @@ class Day:
     def _monitor(self, host: str) -> None:
         of = self._of("alertmanager", host)
         self._up(of, missed=UPGRADE)
-        for way, failed in {"email": 0, "slack": 2, "webhook": 0}.items():
+        for way, failed in {"email": 0, "slack": 2, "heartbeat": 0}.items():
             name = "alertmanager_notifications_failed_total"
             self._gauge(name, {**of, "integration": way}, lambda _, failed=failed: failed)
         self._probe("public", self.groups["edge"][0], UPGRADE)
