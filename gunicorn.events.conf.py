@@ -12,7 +12,8 @@ worker_class = "gevent"
 # Above the limit of the settings, so that who is too many hears so.
 worker_connections = int(os.environ.get("FIVEBOX_STREAMS_TOTAL", "3000")) + 500
 timeout = 30
-graceful_timeout = 10
+# Longer than the streams take to end, one after the other.
+graceful_timeout = 20
 # A connection is one stream.
 keepalive = 0
 # The socket is for nginx, which is in the group.

@@ -150,11 +150,14 @@ class Hub:
         for stream in self._all():
             stream.tell_resync()
 
-    def close(self) -> None:
-        """End all streams; new ones are refused from now on."""
+    def close(self) -> list[Stream]:
+        """Refuse new streams from now on.
+
+        Returns:
+            those that are open, for the caller to end.
+        """
         self.closing = True
-        for stream in self._all():
-            stream.end(BYE)
+        return self._all()
 
     def _all(self) -> list[Stream]:
         return [stream for streams in self._streams.values() for stream in streams]

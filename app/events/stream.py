@@ -33,6 +33,10 @@ RETRY = (1000, 5000)
 RETRY_SECONDS = 10
 # A client that takes nothing for so long has another chance when it connects again.
 SEND_SECONDS = 10.0
+# From the end of one stream to that of the next, and for all, when the process stops: each client
+# connects again, which is work. All at once they would keep requests waiting.
+BYE_SECONDS = 0.05
+ALL_BYE_SECONDS = 15.0
 WATCH_SECONDS = 0.2
 HEARTBEAT = b": all is quiet\n\n"
 HEADERS = [*SECURITY.items(), ("Cache-Control", "no-store")]
@@ -63,12 +67,15 @@ class EventsApp:
         gevent.spawn(self._subscriber.run)
 
     def end_with(self, worker: Any) -> None:
-        """End all streams as soon as gunicorn tells its worker to stop."""
+        """End the streams, one after the other, once gunicorn tells its worker to stop."""
 
         def watch() -> None:
             while worker.alive:
                 gevent.sleep(WATCH_SECONDS)
-            self._hub.close()
+            streams = self._hub.close()
+            for stream in streams:
+                stream.end(BYE)
+                gevent.sleep(min(BYE_SECONDS, ALL_BYE_SECONDS / len(streams)))
 
         gevent.spawn(watch)
 

@@ -112,16 +112,33 @@ def test_streams_end_within_seconds_when_the_process_is_told_to_stop(token, star
     for listener in listeners:
         listener.retry = 0
     begun = time.monotonic()
+    ended = []
 
     server.process.send_signal(signal.SIGTERM)
 
     for listener in listeners:
         assert listener.next() == ("bye", {}, "")
+        ended.append(time.monotonic())
         assert listener.next() is None
         assert 1000 <= listener.retry <= 5000
     assert len({listener.retry for listener in listeners}) > 5
+    # One after the other: their clients connect again, which is work.
+    assert ended[-1] - ended[0] > 0.5
     assert server.process.wait(10) == 0
     assert time.monotonic() - begun < 6
+
+
+def test_a_stream_that_has_yet_to_end_hears_of_changes(user, token, start_events, listen):
+    server = start_events()
+    others = [listen(token(), server) for _ in range(40)]
+    last = listen(user.token, server)
+
+    server.process.send_signal(signal.SIGTERM)
+    assert others[0].next()[0] == "bye"
+    rev = user.add_habit("run")
+
+    assert last.next() == ("change", {"rev": rev}, str(rev))
+    assert last.next()[0] == "bye"
 
 
 def test_clients_reconnect_to_the_next_process(user, start_events, listen):
