@@ -92,8 +92,9 @@ lab-fleet: $(VENV)/.dev ## Boot seven hosts here, deploy to them, and test them 
 	$(BIN)/python -m tests.lab.fleet --suite $(SUITE) --rounds $(or $(ROUNDS),1) \
 	  $(if $(MONITOR),--monitor) $(if $(RECORD),--record) --only "$(ONLY)"
 
-lab-cluster: $(VENV)/.dev ## Boot three hosts, and let their cluster lose its leaders (root; ROUNDS=10)
-	$(BIN)/python -m tests.lab.cluster --suite $(SUITE) --rounds $(or $(ROUNDS),1) $(if $(RECORD),--record)
+lab-cluster: $(VENV)/.dev ## Boot three hosts, and let their cluster lose its leaders (root; ROUNDS=10, MONITOR=1)
+	$(BIN)/python -m tests.lab.cluster --suite $(SUITE) --rounds $(or $(ROUNDS),1) \
+	  $(if $(MONITOR),--monitor) $(if $(RECORD),--record)
 
 lab-clean: $(VENV)/.dev ## Remove all hosts of the lab
 	$(BIN)/python -m tests.lab.hosts down --all

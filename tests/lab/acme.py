@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.lab import network
+from tests.lab.hosts import Host
 from tests.lab.state import FOLDER, run
 
 PORT = 14000
@@ -15,6 +17,9 @@ MANAGEMENT_PORT = 15000
 DNS_PORT = 8053
 DNS_MANAGEMENT_PORT = 8055
 NAME = "acme.fivebox.test"
+# Of the ACME server itself, and root of the certificates that it issues, on the hosts.
+BUNDLE = "/etc/ssl/certs/lab-ca.pem"
+ISSUED = "/etc/ssl/certs/lab-issued.pem"
 # Both servers take a moment to start.
 RETRIED = ("--retry", "20", "--retry-all-errors", "--retry-delay", "1")
 
@@ -56,6 +61,23 @@ class Authority:
         self.root()
         if any(process.poll() is not None for process in self._processes):
             sys.exit(f"The authority does not start; see the logs in {self.folder}")
+
+    def give(self, host: Host) -> dict[str, Any]:
+        """Let a host trust the authority.
+
+        Returns:
+            the settings with which it gets its certificates here.
+        """
+        for path, source in ((BUNDLE, self.ca), (ISSUED, self.root())):
+            (host.root / path.lstrip("/")).write_text(source.read_text())
+        with (host.root / "etc/hosts").open("a") as hosts:
+            hosts.write(f"{network.GATEWAY} {NAME}\n")
+        return {
+            "letsencrypt_directory": self.directory,
+            "letsencrypt_ca_bundle": BUNDLE,
+            "exporters_probe_ca_file": ISSUED,
+            "dashboard_status_ca_bundle": ISSUED,
+        }
 
     def lead(self, name: str, address: str) -> None:
         """Let one name lead elsewhere.

@@ -21,6 +21,7 @@ from app.redis_client import connect
 from scripts import internal_ca
 from scripts.make_secrets import NAMES
 from tests.lab import base, counted, figures, hosts, network
+from tests.lab.cluster_watch import Watch
 from tests.lab.playbooks import ROOT, STORAGE, Play, run_playbook
 from tests.lab.runbooks import Desk, Runbook
 from tests.lab.state import FOLDER, KEY, NUMBER, public_key, require_machine, run
@@ -31,6 +32,7 @@ from tests.lab.writer import TABLE, Writer
 MEMORY_MB = 1024
 CPUS = 1.0
 MEMBERS = ("one", "two", "three")
+MONITOR = "watch"
 CUT = f"fivebox_cut{NUMBER}"
 FAILOVER_SECONDS = 30
 SWITCHOVER_SECONDS = 3
@@ -55,20 +57,29 @@ class Cluster:
     Args:
         suite: of Debian.
         storage: of the backups.
+        watched: by a monitor host.
     """
 
-    def __init__(self, suite: str, storage: Storage) -> None:
+    def __init__(self, suite: str, storage: Storage, *, watched: bool) -> None:
         self.folder = FOLDER / f"cluster-{suite}"
-        self.hosts = {
-            name: hosts.up(f"cluster-{suite}-{name}", suite, MEMORY_MB, CPUS) for name in MEMBERS
-        }
+
+        def made(name: str) -> hosts.Host:
+            return hosts.up(f"cluster-{suite}-{name}", suite, MEMORY_MB, CPUS)
+
+        self.hosts = {name: made(name) for name in MEMBERS}
+        self.watch = Watch(made(MONITOR)) if watched else None
+        self.settings: dict[str, object] = {}
         self.secrets = {name: secrets.token_hex(20) for name in NAMES} | internal_ca.make()
         self.storage = storage
         self.folder.mkdir(parents=True, exist_ok=True)
         self.ca = self.folder / "ca.pem"
         self.ca.write_text(self.secrets["vault_internal_ca_certificate"])
-        for host in self.hosts.values():
+        for host in self.every_host():
             self._name_storage(host)
+
+    def every_host(self) -> list[hosts.Host]:
+        """The members, and the monitor host when there is one."""
+        return [*self.hosts.values(), *([self.watch.host] if self.watch else [])]
 
     def _name_storage(self, host: hosts.Host) -> None:
         with (host.root / "etc/hosts").open("a") as names:
@@ -90,11 +101,14 @@ class Cluster:
         """
         addresses = {name: host.address for name, host in self.hosts.items()}
         members = {name: {"ansible_host": address} for name, address in addresses.items()}
+        if self.watch:
+            members[MONITOR] = {"ansible_host": self.watch.host.address}
         api = {"front": {"ansible_host": network.GATEWAY}}
         groups = {
             **{key: ["front"] for key in ("edge", "api")},
             "database": list(database),
             "cache": list(MEMBERS),
+            "monitor": [MONITOR] if self.watch else [],
         }
         children = {name: {"hosts": dict.fromkeys(of)} for name, of in groups.items()}
         variables = {
@@ -107,9 +121,10 @@ class Cluster:
             "fivebox_admin_keys": [public_key().strip()],
             "fivebox_release": str(ROOT / "VERSION"),
             "fivebox_host_memory_mb": MEMORY_MB,
-            # What a monitor host would read, were there one.
+            # Without a monitor host, what one would read.
             "fivebox_watched": True,
             "exporters_interval_seconds": 2,
+            **self.settings,
         }
         settings = self.folder / "group_vars"
         settings.mkdir(exist_ok=True)
@@ -122,11 +137,11 @@ class Cluster:
 
     def play(self, name: str, *options: str) -> Play:
         """Run a playbook on the hosts; ends when it fails, or prints a secret."""
-        variables = ("-e", f"@{self.folder}/variables.yml", "--limit", "database:cache")
+        variables = ("-e", f"@{self.folder}/variables.yml", "--limit", "!front")
         words = ("-i", str(self.folder / "hosts.yml"), f"playbooks/{name}.yml", *variables)
         played = run_playbook([*words, *options], self.secrets)
         if played.failed or played.told:
-            for host in self.hosts.values():
+            for host in self.every_host():
                 # They are removed at the end.
                 logged = host.ssh("systemctl --failed; journalctl --no-pager -n 60", check=False)
                 print(host.name, logged.stdout, flush=True)
@@ -173,20 +188,27 @@ def main() -> None:
     parser.add_argument("--suite", choices=base.SUITES, default="trixie")
     parser.add_argument("--rounds", type=int, default=1, help="times that each fault happens")
     parser.add_argument("--keep", action="store_true", help="leave the hosts running afterwards")
+    parser.add_argument("--monitor", action="store_true", help="have a monitor host, too")
     parser.add_argument("--record", action="store_true", help="write docs/measurements/")
     arguments = parser.parse_args()
     require_machine()
     figures.begin()
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     storage = Storage()
-    cluster = Cluster(arguments.suite, storage)
+    cluster = Cluster(arguments.suite, storage, watched=arguments.monitor)
     try:
         storage.start()
+        if cluster.watch:
+            cluster.settings = cluster.watch.start()
         _convert(cluster)
         if cluster.play("site").changed:
             sys.exit("The second run of site.yml changed something")
         counted.expect(cluster.hosts.values(), len(MEMBERS))
         _faults(cluster, arguments.rounds)
+        if cluster.watch:
+            primary = cluster.primary()
+            standby = next(host for host in cluster.hosts.values() if host is not primary)
+            cluster.watch.provoke(standby, Writer(cluster.url("app")))
         _lose_primary(cluster)
         _back_up(cluster)
         _lose_quorum(cluster)
@@ -194,14 +216,19 @@ def main() -> None:
     finally:
         _heal()
         storage.stop()
+        if cluster.watch:
+            cluster.watch.stop()
         if not arguments.keep:
-            for host in cluster.hosts.values():
+            for host in cluster.every_host():
                 host.remove()
             if not hosts.all_hosts():
                 network.remove()
     if arguments.record:
         page = ROOT / f"docs/measurements/cluster-{arguments.suite}.md"
-        command = f"make lab-cluster SUITE={arguments.suite} ROUNDS={arguments.rounds} RECORD=1"
+        monitor = " MONITOR=1" if arguments.monitor else ""
+        command = (
+            f"make lab-cluster SUITE={arguments.suite}{monitor} ROUNDS={arguments.rounds} RECORD=1"
+        )
         figures.write(page, f"Three hosts with 1 GiB, Debian {arguments.suite}", command)
 
 

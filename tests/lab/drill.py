@@ -52,7 +52,7 @@ def main() -> None:
     # Ended from outside, it cleans up all the same.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     authority = Authority()
-    host = hosts.up(name, arguments.suite, MEMORY_MB, CPUS)
+    host = hosts.up(name, arguments.suite, MEMORY_MB, CPUS, clock=arguments.alerts)
     receivers = Receivers()
     try:
         authority.start(host.address)

@@ -43,6 +43,7 @@ class Host:
     memory_mb: int | None = None
     cpus: float | None = None
     swap: bool = False
+    clock: bool = False
 
     @classmethod
     def find(cls, name: str) -> "Host":
@@ -75,6 +76,7 @@ class Host:
         cgroup = Cgroup(self.name)
         cgroup.create(self.memory_mb, self.cpus)
         extra = ["--system-call-filter=@swap"] if self.swap else []
+        extra += ["--system-call-filter=adjtimex"] if self.clock else []
 
         def enter() -> None:
             cgroup.enter()
@@ -247,6 +249,7 @@ def up(
     cpus: float | None = None,
     *,
     swap: bool = False,
+    clock: bool = False,
 ) -> Host:
     """Make and start a host; one of this name that exists is taken as it is.
 
@@ -256,6 +259,7 @@ def up(
         memory_mb: memory limit in MiB.
         cpus: processor limit.
         swap: let it have a swap file.
+        clock: let it ask the kernel whether the clock is set.
     """
     require_machine()
     base.ensure(suite)
@@ -269,7 +273,9 @@ def up(
             return host
         taken = {host.address for host in all_hosts()}
         free = (f"{network.PREFIX}{n}" for n in range(10, 250))
-        host = Host(name, next(a for a in free if a not in taken), suite, memory_mb, cpus, swap)
+        host = Host(
+            name, next(a for a in free if a not in taken), suite, memory_mb, cpus, swap, clock
+        )
         host.folder.mkdir(parents=True, exist_ok=True)
         (host.folder / "host.json").write_text(json.dumps(asdict(host)))
     try:

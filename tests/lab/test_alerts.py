@@ -1,59 +1,40 @@
-"""Faults made on purpose are told of by mail and webhook, and so is their end.
+"""Faults made on purpose are told of by mail and webhook, and so is their end."""
 
-Waiting is shortened for these tests; what decides stays as in production.
-"""
-
-import json
 import os
 import shlex
-import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 import pytest
-import yaml
 
-from tests.lab import network
+from tests.lab import machine, network
+from tests.lab.acme import ISSUED
 from tests.lab.conftest import Api
 from tests.lab.figures import record
-from tests.lab.hosts import API_UNIT, PROCESSORS, Host
+from tests.lab.hasty import ALERTS, firing, hasty, severities
+from tests.lab.hosts import API_UNIT, Host
 from tests.lab.playbooks import DOMAIN
 from tests.lab.receivers import HEARTBEAT, arrived, counts, is_open, over, received
 from tests.lab.runbooks import Desk, Runbook
+from tests.lab.waiting import until
 
 SECONDS = 90
 # Others may keep the machine busy.
 OTHERS_SECONDS = 600
 ALL = bool(os.environ.get("LAB_ALL_ALERTS"))
-UNITS = "prometheus prometheus-alertmanager fivebox-figures"
-SHORTER = {
-    "/etc/prometheus/fivebox-rules.yml": (
-        "s/for: .*/for: 2s/; s/interval: .*/interval: 2s/; s/\\[[0-9]*[mhd]\\]/[20s]/g"
-    ),
-    "/etc/prometheus/prometheus.yml": "s/_\\(interval\\|timeout\\): .*/_\\1: 2s/",
-    # More than a round: a cause must be known before what follows from it is told of.
-    "/etc/prometheus/alertmanager.yml": "/group_/s/: .*s$/: 4s/",
-    "/etc/default/fivebox-figures": "s/INTERVAL=.*/INTERVAL=2/",
-}
 PSQL = "runuser -u postgres -- psql -qd fivebox -c"
 CERTIFICATE = "/etc/nginx/tls/fullchain.pem"
 KEY = "/etc/nginx/tls/privkey.pem"
-TRUSTED = "/etc/ssl/certs/lab-issued.pem"
 SETTINGS = "/etc/prometheus/prometheus.yml"
 GONE = '      - {targets: ["127.0.0.1:1"], labels: {job: node, host: gone}}'
-ALERTS = "curl -s http://127.0.0.1:9090/api/v1/alerts"
 FIGURES = "/var/lib/prometheus/node-exporter"
 STORAGE = "/var/lib/pgbackrest"
 SENDER = "/etc/systemd/system/systemd-journal-upload"
 BEGINNING = {"mails": 0, "posted": 0}
-# A host of the lab has the memory and the clock of the machine, and no other member of a cluster.
-NOT_HERE = {
-    *("CacheRedundancyLost", "ClockNotSynchronised", "DatabaseRedundancyLost", "MemoryFull"),
-    "ReplicationLagging",
-}
+# Those of clusters: tests/lab/cluster.py.
+NOT_HERE = {"CacheRedundancyLost", "DatabaseRedundancyLost", "ReplicationLagging"}
 
 
 @dataclass
@@ -77,12 +58,12 @@ def _aged(alert: str, kind: str, unit: str) -> Fault:
 def _ending(alert: str, days: int) -> Fault:
     """The certificate of the public name ends so soon."""
     make = (
-        f"for f in {CERTIFICATE} {KEY} {TRUSTED}; do cp -L $f $f.kept; done && "
+        f"for f in {CERTIFICATE} {KEY} {ISSUED}; do cp -L $f $f.kept; done && "
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
         f"-days {days} -subj /CN={DOMAIN} -addext subjectAltName=DNS:{DOMAIN} -keyout {KEY} "
-        f"-out {CERTIFICATE} && cat {CERTIFICATE} >> {TRUSTED} && systemctl reload nginx"
+        f"-out {CERTIFICATE} && cat {CERTIFICATE} >> {ISSUED} && systemctl reload nginx"
     )
-    mend = f"for f in {CERTIFICATE} {KEY} {TRUSTED}; do mv $f.kept $f; done; systemctl reload nginx"
+    mend = f"for f in {CERTIFICATE} {KEY} {ISSUED}; do mv $f.kept $f; done; systemctl reload nginx"
     return Fault(alert, make, mend)
 
 
@@ -176,19 +157,9 @@ FURTHER = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def hasty(host: Host) -> Iterator[None]:
-    """Let the host measure, decide and send every two seconds."""
-    for path, script in SHORTER.items():
-        host.ssh(f"cp -a {path} {path}.kept && sed -i {shlex.quote(script)} {path}")
-    host.ssh(f"systemctl restart {UNITS}")
-    # A counter grows only where it has been seen before; twice in that time is since the restart.
-    seen = "count_over_time(redis_evicted_keys_total%5B20s%5D)%3E1"
-    ask = f"curl -s 'http://127.0.0.1:9090/api/v1/query?query={seen}'"
-    _until(lambda: '"value"' in host.ssh(ask, check=False).stdout, "figures are read")
-    yield
-    for path in SHORTER:
-        host.ssh(f"mv {path}.kept {path}")
-    host.ssh(f"systemctl restart {UNITS}")
+def quick(host: Host) -> Iterator[None]:
+    with hasty(host):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -201,14 +172,6 @@ def run(host: Host, secrets: dict[str, str]) -> Callable[[str], None]:
     return run
 
 
-def _until(condition: Callable[[], bool], about: str, seconds: float = SECONDS) -> float:
-    begun = time.monotonic()
-    while not condition():
-        assert time.monotonic() - begun < seconds, f"{about}: not within {seconds} s"
-        time.sleep(0.5)
-    return time.monotonic() - begun
-
-
 def _begin(host: Host, *alerts: str) -> dict[str, int]:
     """The counts of now; what was told before must be over, or it would not be told again.
 
@@ -216,17 +179,10 @@ def _begin(host: Host, *alerts: str) -> dict[str, int]:
     """
 
     def rest() -> bool:
-        return not _firing(host) & set(alerts) and not any(map(is_open, alerts))
+        return not firing(host) & set(alerts) and not any(map(is_open, alerts))
 
-    _until(rest, f"{', '.join(alerts)} of before is over")
+    until(rest, SECONDS, f"{', '.join(alerts)} of before is over")
     return counts()
-
-
-def _severities(host: Host) -> dict[str, str]:
-    """The first word of each alert's message."""
-    groups = yaml.safe_load(host.ssh("cat /etc/prometheus/fivebox-rules.yml").stdout)["groups"]
-    rules = [rule for group in groups for rule in group["rules"] if "alert" in rule]
-    return {rule["alert"]: str(rule["labels"]["severity"]).upper() for rule in rules}
 
 
 def _tell(host: Host, run: Callable[[str], None], faults: Sequence[Fault]) -> None:
@@ -235,15 +191,17 @@ def _tell(host: Host, run: Callable[[str], None], faults: Sequence[Fault]) -> No
         for fault in faults:
             run(fault.make)
         for fault in faults:
-            word = _severities(host)[fault.alert]
-            took = _until(partial(arrived, begun, word, fault.alert), f"{fault.alert} arrives")
+            word = severities(host)[fault.alert]
+            took = until(
+                partial(arrived, begun, word, fault.alert), SECONDS, f"{fault.alert} arrives"
+            )
             record(f"{fault.alert} arrived by mail and webhook", took, "s", SECONDS)
     finally:
         begun = counts()
         for fault in faults:
             run(fault.mend)
     for fault in faults:
-        _until(partial(over, begun, fault.alert), f"{fault.alert} is over")
+        until(partial(over, begun, fault.alert), SECONDS, f"{fault.alert} is over")
 
 
 def test_faults_of_several_kinds_are_told_of(host: Host, run: Callable[[str], None]) -> None:
@@ -260,18 +218,14 @@ def test_what_follows_from_an_outage_is_not_told_of(host: Host, run: Callable[[s
     # A group that was told of is kept for half a minute, and what joins it is told of at once.
     run("systemctl restart prometheus-alertmanager && systemctl stop nginx")
     try:
-        _until(lambda: _firing(host) >= {"NginxDown", "PublicNameUnreachable"}, "both fire")
-        _until(lambda: arrived(begun, "CRITICAL", "NginxDown"), "the cause arrives")
+        until(lambda: firing(host) >= {"NginxDown", "PublicNameUnreachable"}, SECONDS, "both fire")
+        until(lambda: arrived(begun, "CRITICAL", "NginxDown"), SECONDS, "the cause arrives")
         assert not arrived(begun, "CRITICAL", "PublicNameUnreachable")
     finally:
         run("systemctl start nginx")
-    _until(lambda: not _firing(host) & {"NginxDown", "PublicNameUnreachable"}, "both are over")
-
-
-def _firing(host: Host) -> set[str]:
-    answer = host.ssh(ALERTS).stdout
-    alerts = json.loads(answer)["data"]["alerts"]
-    return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
+    until(
+        lambda: not firing(host) & {"NginxDown", "PublicNameUnreachable"}, SECONDS, "both are over"
+    )
 
 
 def test_a_message_says_what_to_do() -> None:
@@ -286,7 +240,7 @@ def test_the_dead_man_s_switch_is_asked() -> None:
         beats = [post["body"] for post in received()["posted"] if post["path"] == HEARTBEAT]
         return {embed["title"] for beat in beats for embed in beat["embeds"]}
 
-    _until(lambda: bool(names()), "the dead man's switch is asked")
+    until(lambda: bool(names()), SECONDS, "the dead man's switch is asked")
     assert names() == {"Watchdog"}
 
 
@@ -295,7 +249,7 @@ def test_an_operator_s_test_alert_arrives(desk: Desk) -> None:
     with Runbook("monitoring", __file__, desk) as book:
         assert book.run(4) == ["a test alert went out by email slack\n"]
     # The script takes any message that goes out meanwhile for its own.
-    _until(partial(arrived, begun, "TEST", "TestAlert"), "the test alert arrives")
+    until(partial(arrived, begun, "TEST", "TestAlert"), SECONDS, "the test alert arrives")
 
 
 in_full = pytest.mark.skipif(not ALL, reason="make lab-alerts")
@@ -309,28 +263,46 @@ def test_an_outage_of_the_public_name_counts_after_its_end(host: Host) -> None:
     # Its name leads elsewhere; each probe looks it up.
     host.ssh(f"sed -i.kept 's/.* {DOMAIN}$/{network.GATEWAY} {DOMAIN}/' /etc/hosts")
     try:
-        _until(partial(arrived, begun, "CRITICAL", "PublicNameUnreachable"), "it arrives")
+        until(partial(arrived, begun, "CRITICAL", "PublicNameUnreachable"), SECONDS, "it arrives")
         assert not arrived(begun, "WARNING", "PublicNameAvailabilityLow")
     finally:
         begun = counts()
         host.ssh("mv /etc/hosts.kept /etc/hosts")
-    _until(partial(over, begun, "PublicNameUnreachable"), "it is over")
-    _until(partial(arrived, begun, "WARNING", "PublicNameAvailabilityLow"), "the share arrives")
-    _until(partial(over, begun, "PublicNameAvailabilityLow"), "the share is over")
+    until(partial(over, begun, "PublicNameUnreachable"), SECONDS, "it is over")
+    until(
+        partial(arrived, begun, "WARNING", "PublicNameAvailabilityLow"),
+        SECONDS,
+        "the share arrives",
+    )
+    until(partial(over, begun, "PublicNameAvailabilityLow"), SECONDS, "the share is over")
 
 
 @in_full
 def test_a_busy_processor_is_told_of() -> None:
-    # A host of the lab sees the processors of the whole machine, and may use one.
-    loop = ["nice", "-n", "19", "sh", "-c", "while :; do :; done"]
-    burning = [subprocess.Popen(["taskset", "--cpu-list", str(cpu), *loop]) for cpu in PROCESSORS]
-    try:
-        _until(partial(is_open, "CpuBusy"), "CpuBusy arrives")
-    finally:
-        for each in burning:
-            each.kill()
-            each.wait()
-    _until(lambda: not is_open("CpuBusy"), "CpuBusy is over", OTHERS_SECONDS)
+    with machine.processors_busy():
+        until(partial(is_open, "CpuBusy"), SECONDS, "CpuBusy arrives")
+    until(lambda: not is_open("CpuBusy"), OTHERS_SECONDS, "CpuBusy is over")
+
+
+@in_full
+def test_a_full_memory_is_told_of(host: Host) -> None:
+    begun = _begin(host, "MemoryFull")
+    with machine.memory_full():
+        until(partial(arrived, begun, "WARNING", "MemoryFull"), SECONDS, "MemoryFull arrives")
+        begun = counts()
+    until(partial(over, begun, "MemoryFull"), SECONDS, "MemoryFull is over")
+
+
+@in_full
+def test_a_clock_that_is_not_set_is_told_of(host: Host) -> None:
+    alert = "ClockNotSynchronised"
+    # That of this machine may not be set either.
+    with machine.clock(is_set=True):
+        begun = _begin(host, alert)
+        with machine.clock(is_set=False):
+            until(partial(arrived, begun, "WARNING", alert), SECONDS, f"{alert} arrives")
+            begun = counts()
+        until(partial(over, begun, alert), SECONDS, f"{alert} is over")
 
 
 @in_full
@@ -351,7 +323,7 @@ def test_slow_and_failing_requests_are_told_of(host: Host, api: Api, token: str)
 
         begun = _begin(host, "ApiSlow")
         slow = partial(arrived, begun, "WARNING", "ApiSlow")
-        _until(partial(under_load, habits, slow, lock), "ApiSlow arrives")
+        until(partial(under_load, habits, slow, lock), SECONDS, "ApiSlow arrives")
         for paths, word, alert in (
             (habits, "CRITICAL", "ApiErrorsCritical"),
             (mixed, "WARNING", "ApiErrors"),
@@ -360,22 +332,19 @@ def test_slow_and_failing_requests_are_told_of(host: Host, api: Api, token: str)
             host.ssh(f"{PSQL} {shlex.quote(revoke)}")
             try:
                 failing = partial(arrived, begun, word, alert)
-                _until(partial(under_load, paths, failing), f"{alert} arrives")
+                until(partial(under_load, paths, failing), SECONDS, f"{alert} arrives")
             finally:
                 begun = counts()
                 host.ssh(f"{PSQL} {shlex.quote(grant)}")
-            # Fewer errors are still a warning, whose end is that of the message of both.
-            for ended in (
-                partial(over, begun, alert),
-                partial(arrived, begun, "RESOLVED", "ApiErrors"),
-            ):
-                _until(partial(under_load, habits, ended), f"{alert} is over")
+            # Fewer errors are still a warning, which the next begins after.
+            ended = partial(over, begun, alert)
+            until(partial(under_load, habits, ended), SECONDS, f"{alert} is over")
 
 
 @in_full
 def test_every_alert_was_told_of_and_its_end(host: Host) -> None:
-    words = _severities(host)
+    words = severities(host)
     told = {name for name, word in words.items() if arrived(BEGINNING, word, name)}
     assert set(words) - told == NOT_HERE | {"Watchdog"}
     for name in told:
-        _until(partial(over, BEGINNING, name), f"{name} is over")
+        until(partial(over, BEGINNING, name), SECONDS, f"{name} is over")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import network
+from tests.lab.acme import BUNDLE
 from tests.lab.conftest import DOMAIN, Api
 from tests.lab.figures import record
 from tests.lab.hosts import Host
@@ -123,7 +124,7 @@ def test_the_unit_of_the_api_is_sandboxed(host: Host) -> None:
 
 def test_the_certificate_renews(host: Host) -> None:
     before = host.ssh("cat /etc/nginx/tls/fullchain.pem").stdout
-    bundle = "REQUESTS_CA_BUNDLE=/etc/ssl/certs/lab-ca.pem"
+    bundle = f"REQUESTS_CA_BUNDLE={BUNDLE}"
     host.ssh(f"{bundle} certbot renew --force-renewal --no-random-sleep-on-renew")
     after = host.ssh("cat /etc/nginx/tls/fullchain.pem").stdout
     assert after != before

@@ -3,6 +3,7 @@
 import socket
 import ssl
 
+from tests.lab.acme import BUNDLE
 from tests.lab.conftest import DOMAIN, Api
 from tests.lab.figures import record
 from tests.lab.hosts import Host
@@ -53,7 +54,7 @@ def test_all_edges_serve_a_renewed_certificate(fleet: dict[str, Host], edges: li
     first, second = edges
     before = _served(first)
     assert _served(second) == before
-    bundle = "REQUESTS_CA_BUNDLE=/etc/ssl/certs/lab-ca.pem"
+    bundle = f"REQUESTS_CA_BUNDLE={BUNDLE}"
     # The authority asks the name for the challenge, and that leads to the other edge.
     fleet["edge1"].ssh(f"{bundle} certbot renew --force-renewal --no-random-sleep-on-renew")
     until(lambda: _served(first) != before, SECONDS)

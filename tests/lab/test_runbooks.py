@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.lab import network
+from tests.lab.acme import BUNDLE
 from tests.lab.conftest import DOMAIN, Api
 from tests.lab.damage import damage_page
 from tests.lab.full_disk import small_disk, write_until_refused
@@ -16,7 +17,7 @@ from tests.lab.hosts import API_UNIT, Host
 from tests.lab.runbooks import Desk, Runbook, commands
 from tests.lab.waiting import until
 
-AUTHORITY = "export REQUESTS_CA_BUNDLE=/etc/ssl/certs/lab-ca.pem; "
+AUTHORITY = f"export REQUESTS_CA_BUNDLE={BUNDLE}; "
 BACKUPS = "/var/lib/pgbackrest"
 FIREWALL = "inet fivebox input"
 MEMORY = 150 << 20

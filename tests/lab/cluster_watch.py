@@ -1,0 +1,77 @@
+"""The monitor host beside a cluster of the lab, and what it tells of the cluster's faults."""
+
+from collections.abc import Callable
+from functools import partial
+
+from tests.lab import figures, hosts
+from tests.lab.acme import Authority
+from tests.lab.hasty import firing, hasty
+from tests.lab.receivers import Receivers, arrived, counts, over
+from tests.lab.waiting import until
+from tests.lab.writer import Writer
+
+DOMAIN = "monitor.fivebox.test"
+SECONDS = 120
+REDUNDANCY = ("DatabaseRedundancyLost", "CacheRedundancyLost")
+LAGGING = "ReplicationLagging"
+PSQL = "runuser -u postgres -- psql -qXAt -c"
+
+
+class Watch:
+    """The monitor host; its mails and webhooks arrive on the lab's bridge."""
+
+    def __init__(self, host: hosts.Host) -> None:
+        """
+        Args:
+            host: that it is.
+        """
+        self.host = host
+        self._authority = Authority()
+        self._receivers = Receivers()
+
+    def start(self) -> dict[str, object]:
+        """Start what it talks to.
+
+        Returns:
+            the settings with which it has a certificate, and its alerts arrive.
+        """
+        self._authority.start(self.host.address)
+        self._receivers.start()
+        return {
+            **self._authority.give(self.host),
+            **self._receivers.give(self.host),
+            "fivebox_monitor_domain": DOMAIN,
+        }
+
+    def stop(self) -> None:
+        """Stop what it talks to; the host goes on."""
+        self._receivers.stop()
+        self._authority.stop()
+
+    def provoke(self, standby: hosts.Host, writer: Writer) -> None:
+        """Make the faults that only a cluster has, and wait for their alerts and their ends.
+
+        Args:
+            standby: a host of the cluster whose PostgreSQL follows another's.
+            writer: to the cluster.
+        """
+        with hasty(self.host), writer.writing("watched"):
+            until(lambda: not firing(self.host) & {LAGGING, *REDUNDANCY}, SECONDS, "all are well")
+            pause, resume = (
+                partial(standby.ssh, f"cd / && {PSQL} 'SELECT pg_wal_replay_{verb}()'")
+                for verb in ("pause", "resume")
+            )
+            _tell(pause, resume, LAGGING)
+            _tell(standby.kill, standby.boot, *REDUNDANCY)
+
+
+def _tell(make: Callable[[], object], mend: Callable[[], object], *alerts: str) -> None:
+    begun = counts()
+    make()
+    for alert in alerts:
+        took = until(partial(arrived, begun, "WARNING", alert), SECONDS, f"{alert} arrives")
+        figures.record(f"{alert} arrived by mail and webhook", took, "s", SECONDS)
+    begun = counts()
+    mend()
+    for alert in alerts:
+        until(partial(over, begun, alert), SECONDS, f"{alert} is over")
