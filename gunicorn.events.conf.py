@@ -12,7 +12,7 @@ worker_class = "gevent"
 # Above the limit of the settings, so that who is too many hears so.
 worker_connections = int(os.environ.get("FIVEBOX_STREAMS_TOTAL", "3000")) + 500
 timeout = 30
-# Longer than the streams take to end, one after the other.
+# Longer than the streams take to end, one after the other, and than a slow client has at its own.
 graceful_timeout = 20
 # A connection is one stream.
 keepalive = 0

@@ -90,7 +90,7 @@ class Hub:
 
     def is_full(self) -> bool:
         """Whether the process has no place for another stream."""
-        return self.closing or self._count >= self.total
+        return self._count >= self.total
 
     def is_revoked(self, device_id: str) -> bool:
         """Whether a device was logged out while its access tokens were valid."""

@@ -34,9 +34,10 @@ RETRY_SECONDS = 10
 # A client that takes nothing for so long has another chance when it connects again.
 SEND_SECONDS = 10.0
 # From the end of one stream to that of the next, and for all, when the process stops: each client
-# connects again, which is work. All at once they would keep requests waiting.
+# connects again, which is work. All at once they would keep requests waiting. gunicorn waits longer
+# than for all of them and SEND_SECONDS.
 BYE_SECONDS = 0.05
-ALL_BYE_SECONDS = 15.0
+ALL_BYE_SECONDS = 8.0
 WATCH_SECONDS = 0.2
 HEARTBEAT = b": all is quiet\n\n"
 HEADERS = [*SECURITY.items(), ("Cache-Control", "no-store")]
@@ -73,9 +74,11 @@ class EventsApp:
             while worker.alive:
                 gevent.sleep(WATCH_SECONDS)
             streams = self._hub.close()
-            for stream in streams:
+            begun = time.monotonic()
+            for number, stream in enumerate(streams):
+                due = begun + number * min(BYE_SECONDS, ALL_BYE_SECONDS / len(streams))
+                gevent.sleep(max(0.0, due - time.monotonic()))
                 stream.end(BYE)
-                gevent.sleep(min(BYE_SECONDS, ALL_BYE_SECONDS / len(streams)))
 
         gevent.spawn(watch)
 
@@ -110,6 +113,8 @@ class EventsApp:
             detail = REFUSALS[refused.reason]
             return request.problem(401, "unauthorized", detail, challenge, reason=refused.reason)
         retry = {"Retry-After": str(RETRY_SECONDS)}
+        if self._hub.closing:
+            return request.problem(503, "unavailable", "The server is being replaced.", retry)
         if self._hub.is_full():
             return request.problem(503, "unavailable", "There are too many streams.", retry)
         stream = Stream(claims["sub"], claims["sid"], claims["exp"])

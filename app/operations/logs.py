@@ -6,16 +6,19 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from flask import Request
 from flask.ctx import _AppCtxGlobals
 
 from app.log_format import log_ids, request_id, trace_id, write_lines
 from app.operations import later
 
-# Lines that wait; the oldest go when nobody takes what is written.
+# Lines that wait; the oldest go, and are counted, when nobody takes what is written.
 _lines: deque[dict[str, Any]] = deque(maxlen=10_000)
+_lost: deque[None] = deque()
 _writing = threading.Lock()
 _root = logging.getLogger()
+_logger = structlog.get_logger(__name__)
 
 
 def identify(kept: _AppCtxGlobals, environ: dict[str, Any]) -> None:
@@ -64,6 +67,8 @@ def tell(
         "level": "info",
         "timestamp": datetime.now(UTC),
     }
+    if len(_lines) == _lines.maxlen:
+        _lost.append(None)
     _lines.append(facts)
     later.soon()
 
@@ -71,6 +76,8 @@ def tell(
 def _write() -> None:
     with _writing:
         write_lines(later.taken(_lines))
+    if lost := len(later.taken(_lost)):
+        _logger.error("log lines of requests are lost", event_kind="error", lines=lost)
 
 
 later.register(_write)

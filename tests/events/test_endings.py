@@ -130,7 +130,7 @@ def test_streams_end_within_seconds_when_the_process_is_told_to_stop(token, star
 
 def test_a_stream_that_has_yet_to_end_hears_of_changes(user, token, start_events, listen):
     server = start_events()
-    others = [listen(token(), server) for _ in range(40)]
+    others = [listen(token(), server) for _ in range(100)]
     last = listen(user.token, server)
 
     server.process.send_signal(signal.SIGTERM)

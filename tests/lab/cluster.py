@@ -204,11 +204,11 @@ def main() -> None:
         if cluster.play("site").changed:
             sys.exit("The second run of site.yml changed something")
         counted.expect(cluster.hosts.values(), len(MEMBERS))
-        _faults(cluster, arguments.rounds)
         if cluster.watch:
             primary = cluster.primary()
             standby = next(host for host in cluster.hosts.values() if host is not primary)
             cluster.watch.provoke(standby, Writer(cluster.url("app")))
+        _faults(cluster, arguments.rounds)
         _lose_primary(cluster)
         _back_up(cluster)
         _lose_quorum(cluster)

@@ -4,16 +4,21 @@ import logging
 import os
 import re
 import signal
+import socket
+import subprocess
+import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from structlog.stdlib import ProcessorFormatter
 
 from app.log_format import write_lines
-from app.operations import later
+from app.operations import later, logs
 from tests.events.processes import Gunicorn
 from tests.waiting import wait_until
 
@@ -119,7 +124,46 @@ def test_lines_that_nobody_takes_are_told_of_on_standard_error(
 
 
 def test_a_line_that_is_no_json_spoils_no_other(lines: Callable[[], list[dict[str, Any]]]) -> None:
-    write_lines([{"event": "a"}, {"event": "b", "number": 2**70}, {"event": "c"}])
+    write_lines([{"event": "a"}, {"event": "b", "x": 2**70, "y": "\ud800"}, {"event": "c"}])
 
     assert [line["event"] for line in lines()] == ["a", "b", "c"]
-    assert lines()[1]["number"] == str(2**70)
+    assert (lines()[1]["x"], lines()[1]["y"]) == (str(2**70), "\\ud800")
+
+
+def test_no_line_is_torn_by_those_of_another_process(tmp_path: Path) -> None:
+    """Both write to one socket, as to that of the journal."""
+    program = (
+        "from app.log_format import configure, write_lines\n"
+        "configure('INFO')\n"
+        "write_lines([{'event': 'request', 'user_agent': 'é' * 300} for _ in range(5000)])"
+    )
+    taking, giving = socket.socketpair()
+    with taking, giving:
+        writers = [
+            subprocess.Popen([sys.executable, "-c", program], stdout=giving) for _ in range(2)
+        ]
+        giving.close()
+        with taking.makefile("rb") as got:
+            events = [orjson.loads(line)["event"] for line in got]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert events == ["request"] * 10_000
+
+
+def test_lines_that_are_lost_are_counted(
+    client: Any,
+    lines: Callable[[], list[dict[str, Any]]],
+    by_hand: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logs, "_lines", deque(maxlen=2))
+    for _ in range(5):
+        client.get("/health/live")
+    later.now()
+
+    told = lines()[-3:]
+    assert [line["event"] for line in told] == [
+        "request",
+        "request",
+        "log lines of requests are lost",
+    ]
+    assert told[-1]["lines"] == 3
