@@ -69,7 +69,7 @@ cloud-init: $(VENV)/.dev ## Print user data for a fresh VPS, in place of bootstr
 
 backup-config: $(VENV)/.dev ## Pack an inventory with its vault (ENV=mine TO=folder)
 	@test -n "$(ENV)" && test -n "$(TO)" || { echo "Name both: make backup-config ENV=mine TO=folder"; exit 2; }
-	@$(BIN)/python scripts/backup_config.py $(ENV) $(TO)
+	@$(BIN)/python -m scripts.backup_config $(ENV) $(TO)
 
 logs: $(VENV)/.dev ## Show log lines of all hosts (ENV=mine; REQUEST=<id>, ONLY=errors, SINCE="1 hour ago", JSON=1)
 	@test -n "$(ENV)" || { echo "Name the inventory: make logs ENV=mine"; exit 2; }

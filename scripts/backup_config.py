@@ -1,13 +1,12 @@
 """Pack an inventory and its vault into one file: `make backup-config ENV=mine TO=folder`."""
 
-import subprocess
 import sys
 import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-HEADER = "$ANSIBLE_VAULT;"
+from scripts.inventory import ENCRYPTED, ROOT
+from scripts.inventory import vault as open_vault
 
 
 def main(name: str, target: str) -> None:
@@ -21,17 +20,9 @@ def main(name: str, target: str) -> None:
     vault = inventory / "group_vars" / "all" / "vault.yml"
     if not vault.is_file():
         sys.exit(f"There is no {vault.relative_to(ROOT)}; first: make secrets ENV={name}")
-    if not vault.read_text().startswith(HEADER):
+    if not vault.read_text().startswith(ENCRYPTED):
         sys.exit(f"{vault.relative_to(ROOT)} is not encrypted; ansible-vault encrypt it first")
-    opened = subprocess.run(
-        [Path(sys.executable).parent / "ansible-vault", "view", vault],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-    )
-    if opened.returncode:
-        sys.exit(f"{vault.relative_to(ROOT)} does not open: {opened.stderr.strip()}")
+    open_vault("view", vault)
     folder = Path(target).expanduser()
     if not folder.is_dir():
         sys.exit(f"{folder} is no folder; name one on another machine or disk: TO=folder")

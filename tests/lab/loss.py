@@ -244,7 +244,7 @@ def _pack(operator: Operator) -> tuple[Path, Path]:
     project.make(mine, operator.secrets)
     shutil.copytree(mine, away, symlinks=True)
     shutil.rmtree(away / "inventories")
-    command = [sys.executable, "scripts/backup_config.py", "mine", str(mine)]
+    command = [sys.executable, "-m", "scripts.backup_config", "mine", str(mine)]
     subprocess.run(command, cwd=mine, check=True)
     return next(mine.glob("*.tar.gz")), away
 
