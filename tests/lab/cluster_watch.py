@@ -14,7 +14,8 @@ DOMAIN = "monitor.fivebox.test"
 SECONDS = 120
 REDUNDANCY = ("DatabaseRedundancyLost", "CacheRedundancyLost")
 LAGGING = "ReplicationLagging"
-PSQL = "runuser -u postgres -- psql -qXAt -c"
+# Not what looks for it.
+REPLAY = "'[s]tartup recovering'"
 
 
 class Watch:
@@ -41,6 +42,7 @@ class Watch:
             **self._authority.give(self.host),
             **self._receivers.give(self.host),
             "fivebox_monitor_domain": DOMAIN,
+            "letsencrypt_check_address": self.host.address,
         }
 
     def stop(self) -> None:
@@ -57,11 +59,9 @@ class Watch:
         """
         with hasty(self.host), writer.writing("watched"):
             until(lambda: not firing(self.host) & {LAGGING, *REDUNDANCY}, SECONDS, "all are well")
-            pause, resume = (
-                partial(standby.ssh, f"cd / && {PSQL} 'SELECT pg_wal_replay_{verb}()'")
-                for verb in ("pause", "resume")
-            )
-            _tell(pause, resume, LAGGING)
+            # What applies the WAL there stands still; it is received as ever.
+            stop, go = (partial(standby.ssh, f"pkill -{s} -f {REPLAY}") for s in ("STOP", "CONT"))
+            _tell(stop, go, LAGGING)
             _tell(standby.kill, standby.boot, *REDUNDANCY)
 
 
