@@ -36,6 +36,11 @@ def identify(kept: _AppCtxGlobals, environ: dict[str, Any]) -> None:
     log_ids.set(ids)
 
 
+def forget() -> None:
+    """Let what the thread writes next be of no request: it may be gunicorn's own."""
+    log_ids.set({})
+
+
 def tell(
     kept: _AppCtxGlobals, asked: Request, route: str, status: int, seconds: float, slow: float
 ) -> None:

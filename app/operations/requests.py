@@ -40,6 +40,7 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     @app.teardown_request
     def leave(_error: BaseException | None) -> None:
         metrics.leave(id(this_g()))
+        logs.forget()
 
 
 def _route(asked: Request) -> str:

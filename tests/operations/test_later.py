@@ -49,6 +49,22 @@ def test_a_worker_that_ends_writes_the_lines_of_its_last_requests(server: Gunico
     assert written == ids
 
 
+def test_a_line_of_the_server_has_no_request_s_id(server: Gunicorn) -> None:
+    for number in range(20):
+        server.request("GET", "/health/live", headers={"X-Request-ID": f"request-{number}"})
+    broken = server.connect()
+    broken.connect()
+    broken.sock.sendall(b"no request\r\n\r\n")
+    assert broken.sock.recv(100).startswith(b"HTTP/1.1 400")
+    broken.close()
+
+    def refused() -> list[str]:
+        return [line for line in server.log.read_text().splitlines() if "Invalid request" in line]
+
+    wait_until(lambda: bool(refused()), "the server tells of it")
+    assert "request_id" not in refused()[0]
+
+
 @pytest.mark.parametrize("name", ["SIGQUIT", "SIGABRT"])
 def test_a_request_that_outlives_its_worker_s_end_has_its_line(server: Gunicorn, name: str) -> None:
     body = b'{"email": "a@example.com"}'
@@ -61,6 +77,8 @@ def test_a_request_that_outlives_its_worker_s_end_has_its_line(server: Gunicorn,
     in_flight = re.compile(r"^http_requests_in_flight 2.0$", re.M)
     wait_until(lambda: bool(in_flight.search(server.request("GET", "/internal/metrics")[2])))
 
+    # While gunicorn starts a thread for a request it does not bear SIGQUIT; this one has a thread.
+    server.request("GET", "/health/live")
     ended = server.worker
     os.kill(ended, getattr(signal, name))
     waiting.send(body)
