@@ -26,7 +26,8 @@ from tests.waiting import wait_until
 @pytest.fixture
 def server(environment: dict[str, str], app: object, tmp_path: Path) -> Iterator[Gunicorn]:
     metrics = {"FIVEBOX_METRICS_DIR": str(tmp_path / "metrics")}
-    running = Gunicorn(tmp_path, "api", environment | metrics | {"WORKERS": "1"}, "wsgi:app")
+    few = {"WORKERS": "1", "THREADS": "2"}
+    running = Gunicorn(tmp_path, "api", environment | metrics | few, "wsgi:app")
     yield running
     running.stop()
 
@@ -77,7 +78,7 @@ def test_a_request_that_outlives_its_worker_s_end_has_its_line(server: Gunicorn,
     in_flight = re.compile(r"^http_requests_in_flight 2.0$", re.M)
     wait_until(lambda: bool(in_flight.search(server.request("GET", "/internal/metrics")[2])))
 
-    # While gunicorn starts a thread for a request it does not bear SIGQUIT; this one has a thread.
+    # While gunicorn starts a thread it does not bear SIGQUIT; now it has both.
     server.request("GET", "/health/live")
     ended = server.worker
     os.kill(ended, getattr(signal, name))
