@@ -1,4 +1,4 @@
-"""fivebox-cluster waits until the members are well."""
+"""fivebox-cluster waits until the members are well, and does not believe what may be old."""
 
 import json
 import os
@@ -33,11 +33,24 @@ def test_await_returns_when_all_are_well(
     for number, found in enumerate([*unwell, WELL]):
         (tmp_path / f"answer{number}").write_text(json.dumps(found))
     asked = tmp_path / "asked"
-    stub = tmp_path / "patronictl"
-    stub.write_text(
-        f"#!/bin/sh\necho x >> {asked}\ncat {tmp_path}/answer$(($(wc -l < {asked}) - 1))\n"
-    )
-    stub.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    subprocess.run(["python3", COMMAND, "await"], env=environment, timeout=60, check=True)
+    answers = f"echo x >> {asked}\ncat {tmp_path}/answer$(($(wc -l < {asked}) - 1))\n"
+    assert run(tmp_path, answers, "await").returncode == 0
     assert len(asked.read_text().splitlines()) == waits
+
+
+def test_without_etcd_the_status_is_no_news(tmp_path: Path) -> None:
+    done = run(tmp_path, "echo as it was", "status")
+    assert (done.returncode, done.stdout) == (1, "as it was\n")
+    assert "etcd has no quorum" in done.stderr
+
+
+def run(folder: Path, answers: str, word: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command where patronictl answers so."""
+    stub = folder / "patronictl"
+    stub.write_text(f"#!/bin/sh\n{answers}\n")
+    stub.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    command = ["python3", COMMAND, word]
+    return subprocess.run(
+        command, env=environment, timeout=60, capture_output=True, text=True, check=False
+    )
