@@ -53,7 +53,12 @@ def _aged(alert: str, kind: str, unit: str) -> Fault:
     file = f"{FIGURES}/{kind}-1.prom"
     # Of the drill there may be none yet.
     make = f"{{ test -e {file} || systemctl start {unit}; }} && sed -i -E '{made}' {file}"
-    return Fault(alert, f"{make} && grep -q ' 1$' {file}", f"systemctl start {unit}")
+    return Fault(
+        alert,
+        # It may be due by the clock just now.
+        f"systemctl stop {unit}.timer && {make} && grep -q ' 1$' {file}",
+        f"systemctl start {unit} {unit}.timer",
+    )
 
 
 def _ending(alert: str, days: int) -> Fault:
@@ -115,7 +120,11 @@ FURTHER = [
     _aged("DrillTooOld", "drill", "fivebox-backup-drill"),
     # As on a host that never ran one.
     Fault("DrillMissing", f"mv {FIGURES}/drill-1.prom /root", f"mv /root/drill-1.prom {FIGURES}"),
-    Fault("BackupMissing", f"rm {FIGURES}/backup-1.prom", "systemctl start fivebox-backup"),
+    Fault(
+        "BackupMissing",
+        f"systemctl stop fivebox-backup.timer && rm {FIGURES}/backup-1.prom",
+        "systemctl start fivebox-backup fivebox-backup.timer",
+    ),
     Fault(
         "WalNotArchived",
         f"mv {STORAGE} {STORAGE}.away && {PSQL} 'SELECT pg_create_restore_point($$lab$$)' "
