@@ -1,16 +1,15 @@
 """The monitor host beside a cluster of the lab, and what it tells of the cluster's faults."""
 
-from collections.abc import Callable
 from functools import partial
 
-from tests.lab import figures, hosts
+from tests.lab import hosts
 from tests.lab.acme import Authority
-from tests.lab.hasty import firing, hasty
-from tests.lab.receivers import Receivers, arrived, counts, over
+from tests.lab.hasty import firing, hasty, provoke
+from tests.lab.playbooks import MONITOR_DOMAIN
+from tests.lab.receivers import Receivers
 from tests.lab.waiting import until
 from tests.lab.writer import Writer
 
-DOMAIN = "monitor.fivebox.test"
 SECONDS = 120
 REDUNDANCY = ("DatabaseRedundancyLost", "CacheRedundancyLost")
 LAGGING = "ReplicationLagging"
@@ -41,7 +40,7 @@ class Watch:
         return {
             **self._authority.give(self.host),
             **self._receivers.give(self.host),
-            "fivebox_monitor_domain": DOMAIN,
+            "fivebox_monitor_domain": MONITOR_DOMAIN,
             "letsencrypt_check_address": self.host.address,
         }
 
@@ -61,17 +60,5 @@ class Watch:
             until(lambda: not firing(self.host) & {LAGGING, *REDUNDANCY}, SECONDS, "all are well")
             # What applies the WAL there stands still; it is received as ever.
             stop, go = (partial(standby.ssh, f"pkill -{s} -f {REPLAY}") for s in ("STOP", "CONT"))
-            _tell(stop, go, LAGGING)
-            _tell(standby.kill, standby.boot, *REDUNDANCY)
-
-
-def _tell(make: Callable[[], object], mend: Callable[[], object], *alerts: str) -> None:
-    begun = counts()
-    make()
-    for alert in alerts:
-        took = until(partial(arrived, begun, "WARNING", alert), SECONDS, f"{alert} arrives")
-        figures.record(f"{alert} arrived by mail and webhook", took, "s", SECONDS)
-    begun = counts()
-    mend()
-    for alert in alerts:
-        until(partial(over, begun, alert), SECONDS, f"{alert} is over")
+            provoke(self.host, stop, go, [LAGGING], SECONDS)
+            provoke(self.host, standby.kill, standby.boot, REDUNDANCY, SECONDS)

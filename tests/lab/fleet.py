@@ -17,7 +17,7 @@ from tests.lab import base, figures, hosts
 from tests.lab.acme import Authority
 from tests.lab.bucket import Bucket
 from tests.lab.drill import no_op, play
-from tests.lab.playbooks import ROOT, Operator
+from tests.lab.playbooks import MONITOR_DOMAIN, ROOT, Operator
 from tests.lab.receivers import Receivers
 from tests.lab.state import FOLDER, require_machine
 
@@ -28,7 +28,6 @@ GROUPS = {
     "cache": ["cache1"],
 }
 MONITOR = "monitor1"
-MONITOR_DOMAIN = "monitor.fivebox.test"
 MEMORY_MB = 1024
 # Of two processors, for seven hosts.
 NO_OP_SECONDS = 90

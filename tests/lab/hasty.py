@@ -1,16 +1,19 @@
-"""A monitor host that measures, decides and sends every two seconds.
+"""A monitor host that measures, decides and sends every two seconds, and faults that it tells of.
 
 Waiting is shortened; what decides stays as in production.
 """
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import yaml
 
+from tests.lab.figures import record
 from tests.lab.hosts import Host
+from tests.lab.receivers import arrived, counts, over
 from tests.lab.waiting import until
 
 UNITS = "prometheus prometheus-alertmanager fivebox-figures"
@@ -54,3 +57,34 @@ def severities(host: Host) -> dict[str, str]:
     groups = yaml.safe_load(host.ssh("cat /etc/prometheus/fivebox-rules.yml").stdout)["groups"]
     rules = [rule for group in groups for rule in group["rules"] if "alert" in rule]
     return {rule["alert"]: str(rule["labels"]["severity"]).upper() for rule in rules}
+
+
+def provoke(
+    host: Host,
+    make: Callable[[], object],
+    mend: Callable[[], object],
+    alerts: Sequence[str],
+    seconds: float,
+) -> None:
+    """Make faults, and wait until their alerts, and then their ends, are told of.
+
+    Args:
+        host: the monitor host.
+        make: makes the faults.
+        mend: mends them.
+        alerts: that must be told of; none of them is told of before.
+        seconds: that each may take.
+    """
+    words = severities(host)
+    begun = counts()
+    try:
+        make()
+        for alert in alerts:
+            told = partial(arrived, begun, words[alert], alert)
+            took = until(told, seconds, f"{alert} arrives")
+            record(f"{alert} arrived by mail and webhook", took, "s", seconds)
+    finally:
+        begun = counts()
+        mend()
+    for alert in alerts:
+        until(partial(over, begun, alert), seconds, f"{alert} is over")

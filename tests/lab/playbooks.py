@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # pgBackRest takes no certificate for an address.
 STORAGE = "storage.fivebox.test"
 DOMAIN = "api.fivebox.test"
+MONITOR_DOMAIN = "monitor.fivebox.test"
 
 
 @dataclass

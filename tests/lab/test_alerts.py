@@ -12,8 +12,7 @@ import pytest
 from tests.lab import machine, network
 from tests.lab.acme import ISSUED
 from tests.lab.conftest import Api
-from tests.lab.figures import record
-from tests.lab.hasty import ALERTS, firing, hasty, severities
+from tests.lab.hasty import ALERTS, firing, hasty, provoke, severities
 from tests.lab.hosts import API_UNIT, Host
 from tests.lab.playbooks import DOMAIN
 from tests.lab.receivers import HEARTBEAT, arrived, counts, is_open, over, received
@@ -196,22 +195,18 @@ def _begin(host: Host, *alerts: str) -> dict[str, int]:
 
 
 def _tell(host: Host, run: Callable[[str], None], faults: Sequence[Fault]) -> None:
-    begun = _begin(host, *(fault.alert for fault in faults))
-    try:
+    alerts = [fault.alert for fault in faults]
+    _begin(host, *alerts)
+
+    def make() -> None:
         for fault in faults:
             run(fault.make)
-        for fault in faults:
-            word = severities(host)[fault.alert]
-            took = until(
-                partial(arrived, begun, word, fault.alert), SECONDS, f"{fault.alert} arrives"
-            )
-            record(f"{fault.alert} arrived by mail and webhook", took, "s", SECONDS)
-    finally:
-        begun = counts()
+
+    def mend() -> None:
         for fault in faults:
             run(fault.mend)
-    for fault in faults:
-        until(partial(over, begun, fault.alert), SECONDS, f"{fault.alert} is over")
+
+    provoke(host, make, mend, alerts, SECONDS)
 
 
 def test_faults_of_several_kinds_are_told_of(host: Host, run: Callable[[str], None]) -> None:
@@ -359,6 +354,8 @@ def test_slow_and_failing_requests_are_told_of(host: Host, api: Api, token: str)
             # Fewer errors are still a warning, which the next begins after.
             ended = partial(over, begun, alert)
             until(partial(under_load, habits, ended), SECONDS, f"{alert} is over")
+        all_over = partial(arrived, begun, "RESOLVED", "ApiErrors")
+        until(partial(under_load, habits, all_over), SECONDS, "all errors are over")
 
 
 @in_full

@@ -12,10 +12,10 @@ import pytest
 
 from tests.lab.conftest import Api
 from tests.lab.figures import record
-from tests.lab.fleet import GROUPS, INVENTORY, MONITOR, MONITOR_DOMAIN
+from tests.lab.fleet import GROUPS, INVENTORY, MONITOR
 from tests.lab.hosts import Host
 from tests.lab.load import load
-from tests.lab.playbooks import DOMAIN, ROOT
+from tests.lab.playbooks import DOMAIN, MONITOR_DOMAIN, ROOT
 from tests.lab.receivers import arrived, counts
 from tests.lab.waiting import until
 
