@@ -114,7 +114,8 @@ def write_lines(lines: list[dict[str, Any]]) -> None:
             _write(batch)
             batch = ""
         batch += line
-    _write(batch)
+    if batch:
+        _write(batch)
 
 
 def _write(text: str) -> None:

@@ -22,7 +22,10 @@ def main(name: str, target: str) -> None:
         sys.exit(f"There is no {vault.relative_to(ROOT)}; first: make secrets ENV={name}")
     if not vault.read_text().startswith(ENCRYPTED):
         sys.exit(f"{vault.relative_to(ROOT)} is not encrypted; ansible-vault encrypt it first")
-    open_vault("view", vault)
+    try:
+        open_vault("view", vault)
+    except SystemExit as error:
+        sys.exit(f"{vault.relative_to(ROOT)} does not open: {error}")
     folder = Path(target).expanduser()
     if not folder.is_dir():
         sys.exit(f"{folder} is no folder; name one on another machine or disk: TO=folder")
