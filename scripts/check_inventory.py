@@ -130,6 +130,9 @@ def _settings(variables: Values) -> Iterator[str]:
     for name in NUMBERS:
         if not _is_number(variables.get(name, 1)):
             yield f"{name}: must be a number above 0"
+    standby = variables.get("fivebox_standby_minutes", 0)
+    if not _is_number(standby) and str(standby) != "0":
+        yield "fivebox_standby_minutes: must be a number, or 0"
     for name in LISTS:
         # Ansible would take a text for the list of its letters.
         if not isinstance(variables.get(name) or [], list):

@@ -248,7 +248,7 @@ def test_a_host_that_does_not_answer_stops_the_release(fleet: Fleet, strategy: s
     assert "Connection refused" in text
     assert "NOT back: api2: it does not answer;" in text
     assert "WITH A SCHEMA THAT 3.0 CONTRACTED" in text
-    assert fleet.done("api1")[:3] == ["start 3.0", "serve http://127.0.0.1", "retire"]
+    assert fleet.done("api1")[:3] == ["start 3.0", "serve http://127.0.0.1", "retire 15"]
     assert releases(fleet) == ["2.0"] * 2
     assert "good --forget" not in fleet.done("api1")
     assert fleet.lock("show") == "free"

@@ -4,6 +4,8 @@ set -eu
 release=$1
 python=$2
 cd "$release"
+# Behind the requests that another release answers.
+renice -n 19 -p $$ > /dev/null
 
 # Packages of a release that needs the same ones are linked: quicker, and kept on the disk and in memory once.
 link_packages() {

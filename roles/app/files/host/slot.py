@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -29,12 +30,17 @@ GUARD = ROOT / "slot.guard"
 BOOT = Path("/etc/tmpfiles.d/fivebox-sockets.conf")
 SLOTS = ("blue", "green")
 SERVICES = ("fivebox-api", "fivebox-events")
-HEALTHY_SECONDS = 30
+HEALTHY_SECONDS = 60
 # For a slot that was healthy before.
 STILL_SECONDS = 5
 PROOF_SECONDS = 15
 DRAIN_SECONDS = 30
-LOW_PRIORITY = 5
+# As the units have it.
+PRIORITY = -5
+# Of a slot that starts: behind all else, also where systemd divides the processor.
+GENTLY = "[Service]\nNice=5\nCPUWeight=10\n"
+# Stops a slot that stays for a while; a transient timer, so a boot ends it too.
+STANDBY = "fivebox-standby"
 # What the units of a slot are started with.
 SETTINGS = [
     Path("/etc/fivebox/api.env"),
@@ -166,36 +172,43 @@ def connections(slot):
 
 
 def start(version):
-    """Start a release in the idle slot."""
+    """Start a release in the idle slot; one that stands by there only gets its events."""
     if not (ROOT / "releases" / version / "installed").exists():
         raise Fault(f"release {version} is not on this host")
     slot = idle()
-    systemctl("daemon-reload")
-    systemctl("stop", *units(slot))
-    link(ROOT / "releases" / version, ROOT / "slots" / slot)
+    if not (stands_by(slot) and release(slot) == version and not stale(slot)):
+        systemctl("stop", *units(slot))
+        link(ROOT / "releases" / version, ROOT / "slots" / slot)
+    end_standby()
     try:
         start_gently(slot)
         probe(slot)
     except Fault:
         systemctl("stop", *units(slot))
         raise
-    yield_to(slot, 0)
+    set_priority(slot, PRIORITY)
 
 
 def start_gently(slot):
     """Start the units of a slot behind the requests that the other slot answers meanwhile."""
-    begun = subprocess.Popen(["systemctl", "start", *units(slot)], stderr=subprocess.PIPE)
-    while begun.poll() is None:
-        yield_to(slot, LOW_PRIORITY)
-        time.sleep(0.1)
-    if begun.returncode:
-        raise Fault(
-            f"release {release(slot)} does not start; see: journalctl -u 'fivebox-*@{slot}'"
-        )
+    settings = [Path(f"/run/systemd/system/{unit}.service.d/gently.conf") for unit in units(slot)]
+    for path in settings:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(GENTLY)
+    systemctl("daemon-reload")
+    try:
+        systemctl("start", *units(slot))
+    except Fault:
+        told = f"release {release(slot)} does not start; see: journalctl -u 'fivebox-*@{slot}'"
+        raise Fault(told) from None
+    finally:
+        # systemd forgets them the next time that it rereads the units: before a restart, soon.
+        for path in settings:
+            path.unlink()
 
 
-def yield_to(slot, nice):
-    """Set the priority of all that a slot runs; only a slot that starts has a low one."""
+def set_priority(slot, nice):
+    """Set the priority of all that a slot runs."""
     waiting = main_processes(slot)
     while waiting:
         pid = waiting.pop()
@@ -229,7 +242,8 @@ def serve(nginx):
     version = release(new)
     probe(new, STILL_SECONDS)
     # Before the links: should the power fail, the slot that they lead to must start.
-    systemctl("enable", "--quiet", *units(new))
+    # systemd rereads all units when the other is disabled; now it would take the time of requests.
+    systemctl("enable", "--quiet", "--no-reload", *units(new))
     lead_to(new)
     if nginx and not until(lambda: served(nginx) == version, PROOF_SECONDS):
         found = served(nginx)
@@ -239,13 +253,40 @@ def serve(nginx):
         raise Fault(f"behind nginx answers {found or 'nobody'} instead of {version}")
 
 
-def retire():
-    """Stop the slot that does not serve, for good, when nobody is connected to it any more."""
+def retire(minutes=0):
+    """Stop the slot that does not serve, for good, when nobody is connected to it any more.
+
+    Args:
+        minutes: that its API stays, without connections to the database, to take the traffic back
+            at once.
+    """
     # Should a move of the traffic have been cut off between its links.
     lead_to(serving())
     slot = idle()
+    api, events = units(slot)
     until(lambda: connections(slot) == 0, DRAIN_SECONDS)
-    systemctl("disable", "--quiet", "--now", *units(slot))
+    systemctl("disable", "--quiet", *units(slot))
+    end_standby()
+    systemctl("stop", *([events] if minutes else units(slot)))
+    for pid in main_processes(slot):
+        # Fresh workers of the same code: those that served hold memory and connections.
+        os.kill(pid, signal.SIGHUP)
+        timer = ["--quiet", "--collect", f"--unit={STANDBY}", f"--on-active={minutes * 60:.0f}"]
+        subprocess.run(["systemd-run", *timer, "systemctl", "stop", api], check=True)
+
+
+def stands_by(slot):
+    """Whether the API of a slot that does not serve stays for a while."""
+    words = ["systemctl", "is-active", "--quiet"]
+    asked = (f"{STANDBY}.timer", units(slot)[0])
+    return all(subprocess.run([*words, unit], check=False).returncode == 0 for unit in asked)
+
+
+def end_standby():
+    """Forget that a slot is to be stopped later."""
+    # Neither is there when nothing stands by.
+    words = ["systemctl", "stop", "--quiet", f"{STANDBY}.timer", f"{STANDBY}.service"]
+    subprocess.run(words, capture_output=True, check=False)
 
 
 def another_s(key):
@@ -256,7 +297,8 @@ def another_s(key):
 
 def stale(slot):
     """Whether the settings have changed since a slot began to use them."""
-    begun = min(map(int, shown(slot, "ExecMainStartTimestampMonotonic"))) / 1_000_000
+    times = map(int, shown(slot, "ExecMainStartTimestampMonotonic"))
+    begun = min(filter(None, times), default=0) / 1_000_000
     changed = max(path.stat().st_mtime for path in SETTINGS)
     return time.time() - time.monotonic() + begun < changed
 
@@ -279,7 +321,8 @@ def stop():
     """Stop what serves, for good, once nobody is connected any more."""
     slot = serving()
     until(lambda: connections(slot) == 0, DRAIN_SECONDS)
-    systemctl("disable", "--quiet", "--now", *units(slot))
+    systemctl("disable", "--quiet", "--now", *units(slot), *units(idle()))
+    end_standby()
     print("stopped")
 
 
@@ -303,7 +346,7 @@ def ensure(key):
     if stale(slot):
         renew(key)
         print("renewed")
-    elif set(shown(idle(), "ActiveState", "UnitFileState")) - STOPPED:
+    elif not stands_by(idle()) and set(shown(idle(), "ActiveState", "UnitFileState")) - STOPPED:
         retire()
         print("stopped")
 
@@ -374,7 +417,8 @@ def main():
     add(start, "start a release in the idle slot").add_argument("version")
     verb = add(serve, "lead the traffic to it, and prove it behind nginx")
     verb.add_argument("nginx", nargs="?", default="", help="URL that nginx serves on this host")
-    add(retire, "stop the slot that does not serve, once nobody uses it")
+    verb = add(retire, "stop the slot that does not serve, once nobody uses it")
+    verb.add_argument("minutes", nargs="?", type=float, default=0, help="that its API stays")
     for run, text in (
         (renew, "serve the same release with changed settings"),
         (ensure, "let one slot run, with the settings as they are; nothing is done twice"),
