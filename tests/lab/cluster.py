@@ -271,7 +271,9 @@ def _faults(cluster: Cluster, rounds: int) -> list[str]:
                 fault(cluster, primary, writer)
                 gap = writer.longest_gap(since)
             if cluster.primary() is primary:
-                sys.exit(f"{name}: no other host has taken over")
+                for host in cluster.every_host():
+                    print(host.name, host.ssh("journalctl --no-pager -n 300 -u patroni").stdout)
+                sys.exit(f"{name}: {primary.name} still leads, or leads again")
             figures.record(f"{name}, round {number}: without writes", gap, "s", limit)
             lost = writer.lost()
             figures.record(f"{name}, round {number}: acknowledged writes lost", len(lost), "", 0)
