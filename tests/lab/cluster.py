@@ -160,7 +160,9 @@ class Cluster:
 
     def members(self) -> list[dict[str, str]]:
         """What a host that answers says of the cluster."""
-        command = "patronictl -c /etc/patroni/config.yml list fivebox --format json"
+        # One that was cut off a moment ago still tells of what was.
+        quorum = "curl --fail --silent --max-time 5 --output /dev/null http://127.0.0.1:2381/health"
+        command = f"{quorum} && patronictl -c /etc/patroni/config.yml list fivebox --format json"
         for host in self.hosts.values():
             done = host.ssh(command, check=False)
             if done.returncode == 0:
