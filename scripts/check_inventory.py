@@ -7,6 +7,7 @@ fivebox_* and vault_*), `environment` (of the API), `groups`, `hosts` (where ssh
 
 import difflib
 import json
+import math
 import os
 import re
 import socket
@@ -130,9 +131,9 @@ def _settings(variables: Values) -> Iterator[str]:
     for name in NUMBERS:
         if not _is_number(variables.get(name, 1)):
             yield f"{name}: must be a number above 0"
-    standby = variables.get("fivebox_standby_minutes", 0)
+    standby = variables.get("fivebox_standby_minutes", 15)
     if not _is_number(standby) and str(standby) != "0":
-        yield "fivebox_standby_minutes: must be a number, or 0"
+        yield "fivebox_standby_minutes: must be a number above 0, or 0"
     for name in LISTS:
         # Ansible would take a text for the list of its letters.
         if not isinstance(variables.get(name) or [], list):
@@ -168,7 +169,7 @@ def _is_name(domain: str) -> bool:
 
 def _is_number(value: Any) -> bool:
     try:
-        return float(value) > 0
+        return 0 < float(value) < math.inf
     except (TypeError, ValueError):
         return False
 

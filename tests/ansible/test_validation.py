@@ -108,7 +108,7 @@ WRONG: list[Case] = [
         {"fivebox_watch_seconds": 300, "fivebox_lock_minutes": "5"},
         "fivebox_watch_seconds: the lock would expire after 5 minutes",
     ),
-    ({"fivebox_standby_minutes": -1}, "fivebox_standby_minutes: must be a number, or 0"),
+    ({"fivebox_standby_minutes": -1}, "fivebox_standby_minutes: must be a number above 0, or 0"),
     ({"fivebox_watch_p95_ms": 0}, "fivebox_watch_p95_ms: must be a number above 0"),
     ({"fivebox_monitoring": "maybe"}, "fivebox_monitoring: must be true or false"),
     ({"fivebox_verify_alert": "maybe"}, "fivebox_verify_alert: must be true or false"),

@@ -40,7 +40,7 @@ PRIORITY = -5
 # Of a slot that starts: behind all else, also where systemd divides the processor.
 GENTLY = "[Service]\nNice=5\nCPUWeight=10\n"
 # Stops a slot that stays for a while; a transient timer, so a boot ends it too.
-STANDBY = "fivebox-standby"
+STANDBY = "fivebox-slot-standby"
 # What the units of a slot are started with.
 SETTINGS = [
     Path("/etc/fivebox/api.env"),
@@ -176,13 +176,23 @@ def start(version):
     if not (ROOT / "releases" / version / "installed").exists():
         raise Fault(f"release {version} is not on this host")
     slot = idle()
-    if not (stands_by(slot) and release(slot) == version and not stale(slot)):
-        systemctl("stop", *units(slot))
-        link(ROOT / "releases" / version, ROOT / "slots" / slot)
+    stays = stands_by(slot) and release(slot) == version and not stale(slot)
     end_standby()
+    if stays:
+        # One that has come to harm is started anew.
+        with contextlib.suppress(Fault):
+            bring_up(slot, PROOF_SECONDS)
+            return
+    systemctl("stop", *units(slot))
+    link(ROOT / "releases" / version, ROOT / "slots" / slot)
+    bring_up(slot, HEALTHY_SECONDS)
+
+
+def bring_up(slot, seconds):
+    """Start a slot, and see that it is healthy in time; else stop it, and raise Fault."""
     try:
         start_gently(slot)
-        probe(slot)
+        probe(slot, seconds)
     except Fault:
         systemctl("stop", *units(slot))
         raise
@@ -202,9 +212,9 @@ def start_gently(slot):
         told = f"release {release(slot)} does not start; see: journalctl -u 'fivebox-*@{slot}'"
         raise Fault(told) from None
     finally:
-        # systemd forgets them the next time that it rereads the units: before a restart, soon.
         for path in settings:
             path.unlink()
+        systemctl("daemon-reload")
 
 
 def set_priority(slot, nice):
@@ -213,7 +223,7 @@ def set_priority(slot, nice):
     while waiting:
         pid = waiting.pop()
         # A process or a thread may end meanwhile.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             for thread in Path(f"/proc/{pid}/task").iterdir():
                 os.setpriority(os.PRIO_PROCESS, int(thread.name), nice)
         waiting += children(pid)
@@ -270,9 +280,23 @@ def retire(minutes=0):
     systemctl("stop", *([events] if minutes else units(slot)))
     for pid in main_processes(slot):
         # Fresh workers of the same code: those that served hold memory and connections.
-        os.kill(pid, signal.SIGHUP)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGHUP)
         timer = ["--quiet", "--collect", f"--unit={STANDBY}", f"--on-active={minutes * 60:.0f}"]
-        subprocess.run(["systemd-run", *timer, "systemctl", "stop", api], check=True)
+        words = ["systemd-run", *timer, "/usr/local/sbin/fivebox", "slot", "expire"]
+        if subprocess.run(words, check=False).returncode:
+            systemctl("stop", api)
+
+
+def expire():
+    """Stop the slot that stood by; its timer does so."""
+    systemctl("stop", *units(idle()))
+
+
+def clear():
+    """Stop the slot that does not serve, unless it stands by."""
+    if not stands_by(idle()):
+        retire()
 
 
 def stands_by(slot):
@@ -419,6 +443,8 @@ def main():
     verb.add_argument("nginx", nargs="?", default="", help="URL that nginx serves on this host")
     verb = add(retire, "stop the slot that does not serve, once nobody uses it")
     verb.add_argument("minutes", nargs="?", type=float, default=0, help="that its API stays")
+    add(clear, "stop the slot that does not serve, unless it stands by")
+    add(expire, "stop the slot that stood by")
     for run, text in (
         (renew, "serve the same release with changed settings"),
         (ensure, "let one slot run, with the settings as they are; nothing is done twice"),
