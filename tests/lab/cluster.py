@@ -180,8 +180,15 @@ class Cluster:
             if len(well) == len(MEMBERS) and {"Leader", "Sync Standby"} <= set(roles):
                 return self.hosts[next(r["Member"] for r in found if r["Role"] == "Leader")]
             if time.monotonic() > deadline:
+                self.tell()
                 sys.exit(f"Not all members are well: {found}")
             time.sleep(0.5)
+
+    def tell(self) -> None:
+        """Print what Patroni said on each host; they are removed at the end."""
+        for host in self.hosts.values():
+            said = host.ssh("journalctl --no-pager --lines 300 --unit patroni", check=False)
+            print(host.name, said.stdout, flush=True)
 
 
 def main() -> None:
@@ -273,8 +280,7 @@ def _faults(cluster: Cluster, rounds: int) -> list[str]:
                 fault(cluster, primary, writer)
                 gap = writer.longest_gap(since)
             if cluster.primary() is primary:
-                for host in cluster.every_host():
-                    print(host.name, host.ssh("journalctl --no-pager -n 300 -u patroni").stdout)
+                cluster.tell()
                 sys.exit(f"{name}: {primary.name} still leads, or leads again")
             figures.record(f"{name}, round {number}: without writes", gap, "s", limit)
             lost = writer.lost()
