@@ -1,7 +1,8 @@
 """What a round of sync costs, in small and large tables: `python -m tests.measure.sync`.
 
 A round is what RxDB sends: 10 changed rows up, 20 changed rows down; two requests of a user whose
-habit has 1,000 days. The floor is two requests that only log in and read one row.
+habit has 1,000 days. The floor is two requests that only log in and read one row; that of the
+packages are two by an application of a few lines (`tests/measure/packages.py`), in the same turns.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from flask_migrate import upgrade
 from sqlalchemy import text
 
 from local.servers import EmbeddedServers
+from tests.measure import packages
 
 DAYS = 1000
 UP, DOWN = 10, 20
@@ -103,6 +105,14 @@ def measure(servers: EmbeddedServers, sizes: list[int], rounds: int) -> None:
     with app.app_context():
         upgrade()
     app.wsgi_app = Metered(app.wsgi_app)  # type: ignore[method-assign]
+    settings = app.extensions["settings"]
+    least = packages.create_app(
+        servers.superuser_url.replace("postgresql:", "postgresql+psycopg:", 1),
+        f"redis+{servers.environment()['FIVEBOX_REDIS_URL']}",
+        settings.jwt_secret.get_secret_value(),
+        settings.jwt_audience,
+    )
+    least.wsgi_app = Metered(least.wsgi_app)  # type: ignore[method-assign]
     print("| progress rows | | p50, ms | p95, ms | CPU of API, ms | of PostgreSQL, ms |")
     print("|---|---|---|---|---|---|")
     filled = 0
@@ -121,11 +131,20 @@ def measure(servers: EmbeddedServers, sizes: list[int], rounds: int) -> None:
                 tokens = [new_access_token(row[0], row[0], timedelta(hours=1)) for row in ids]
                 # One request at a time: the pool has no other connection.
                 backend = psutil.Process(db.session.scalar(text("SELECT pg_backend_pid()")))
+            with least.app_context():
+                session = least.extensions["sqlalchemy"].session
+                least_backend = psutil.Process(session.scalar(text("SELECT pg_backend_pid()")))
             # Outside of a context: a request would share it, with the transaction and user in it.
-            client = app.test_client()
+            client, least_client = app.test_client(), least.test_client()
+            figures = timed(least_client, tokens, packages_floor, rounds, least_backend)
+            tell(size, "floor of the packages", figures)
             for name, act in ACTS.items():
-                figures = timed(client, tokens, act, rounds, backend)
-                print(f"| {size:,} | {name} | " + " | ".join(f"{x:.2f}" for x in figures) + " |")
+                tell(size, name, timed(client, tokens, act, rounds, backend))
+
+
+def tell(size: int, name: str, figures: Iterable[float]) -> None:
+    """Print a row of the table."""
+    print(f"| {size:,} | {name} | " + " | ".join(f"{x:.2f}" for x in figures) + " |", flush=True)
 
 
 def timed(
@@ -160,6 +179,12 @@ def floor(client: FlaskClient, headers: dict[str, str]) -> None:
     """Two requests that do nearly nothing."""
     for _ in range(2):
         assert client.get("/v1/habits/run", headers=headers).status_code == 200
+
+
+def packages_floor(client: FlaskClient, headers: dict[str, str]) -> None:
+    """The same by the packages alone."""
+    for _ in range(2):
+        assert client.get("/habits/run", headers=headers).status_code == 200
 
 
 def sync_notes(client: FlaskClient, headers: dict[str, str]) -> None:
