@@ -4,7 +4,11 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+def nothing() -> None:
+    """Do nothing."""
 
 
 @dataclass
@@ -12,9 +16,10 @@ class Trap:
     """What happens once, at the first request that begins so."""
 
     beginning: bytes
-    before: Callable[[], None] | None
-    cut: bool
-    sprung: threading.Event
+    before: Callable[[], object] = nothing
+    after: Callable[[], object] = nothing
+    cut: bool = False
+    answered: threading.Event = field(default_factory=threading.Event)
 
 
 class Proxy:
@@ -34,20 +39,30 @@ class Proxy:
             beginning: of the request, such as "POST /v1/sync".
 
         Returns:
-            an event that tells when it happened.
+            an event that tells when the reply was there.
         """
-        return self._lay(Trap(beginning.encode(), None, True, threading.Event()))
+        return self._lay(Trap(beginning.encode(), cut=True))
 
-    def before(self, beginning: str, action: Callable[[], None]) -> threading.Event:
-        """Do something before the next such request is passed on."""
-        return self._lay(Trap(beginning.encode(), action, False, threading.Event()))
+    def meddle(
+        self,
+        beginning: str,
+        *,
+        before: Callable[[], object] = nothing,
+        after: Callable[[], object] = nothing,
+    ) -> threading.Event:
+        """Do something before the next such request is passed on, and before its reply is.
+
+        Returns:
+            an event that tells when the reply was there.
+        """
+        return self._lay(Trap(beginning.encode(), before, after))
 
     def close(self) -> None:
         self._listener.close()
 
     def _lay(self, trap: Trap) -> threading.Event:
         self._traps.append(trap)
-        return trap.sprung
+        return trap.answered
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -57,28 +72,27 @@ class Proxy:
                 threading.Thread(target=self._serve, args=(client, server), daemon=True).start()
 
     def _serve(self, client: socket.socket, server: socket.socket) -> None:
-        cut = threading.Event()
-        back = threading.Thread(target=self._answer, args=(client, server, cut), daemon=True)
+        asked: list[Trap] = []
+        back = threading.Thread(target=self._answer, args=(client, server, asked), daemon=True)
         back.start()
         with contextlib.suppress(OSError):
             while data := client.recv(65536):
                 trap = next((t for t in self._traps if data.startswith(t.beginning)), None)
                 if trap:
                     self._traps.remove(trap)
-                    if trap.before:
-                        trap.before()
-                        trap.sprung.set()
-                    if trap.cut:
-                        cut.sprung = trap.sprung  # type: ignore[attr-defined]
-                        cut.set()
+                    trap.before()
+                    asked.append(trap)
                 server.sendall(data)
         _shut(server)
 
-    def _answer(self, client: socket.socket, server: socket.socket, cut: threading.Event) -> None:
+    def _answer(self, client: socket.socket, server: socket.socket, asked: list[Trap]) -> None:
         with contextlib.suppress(OSError):
             while data := server.recv(65536):
-                if cut.is_set():
-                    cut.sprung.set()  # type: ignore[attr-defined]
+                trap = asked.pop() if asked else None
+                if trap:
+                    trap.after()
+                    trap.answered.set()
+                if trap and trap.cut:
                     break
                 client.sendall(data)
         _shut(client)

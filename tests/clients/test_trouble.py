@@ -70,12 +70,45 @@ def test_an_edit_after_a_lost_reply(kind, new_device, proxy, account):
     assert device.rows().keys() == other.rows().keys()
 
 
+@pytest.mark.parametrize("kind", ["rxdb"], indirect=True)
+def test_another_s_edit_between_a_push_and_its_reply(new_device, proxy, account):
+    # WatermelonDB pulls before it pushes.
+    device, other = new_device(proxy.url), new_device()
+    device.call("insert", "habits", [habit("rxdb")])
+    device.sync()
+    device.call("patch", "habits", "read", {"name": "Mine"})
+    edited = threading.Event()
+
+    def edit() -> None:
+        path = "/v1/habits/read"
+        etag = account.client.get(path, headers=account.headers).headers["ETag"]
+        headers = {**account.headers, "If-Match": etag}
+        change = {"description": "Theirs"}
+        assert account.client.patch(path, json=change, headers=headers).status_code == 200
+        edited.set()
+        # So slow is the network: who pulls beside its push has the answer to that first.
+        time.sleep(1)
+
+    pushed = proxy.meddle(PUSH["rxdb"], after=edit)
+    proxy.meddle("GET /v1/sync/habits/pull", before=lambda: edited.wait(SECONDS))
+
+    device.sync()
+    device.sync()
+    other.sync()
+
+    assert pushed.is_set()
+    row = device.rows()["read"]
+    assert (row["name"], row["description"]) == ("Mine", "Theirs")
+    assert device.rows() == other.rows()
+
+
 def test_a_worker_killed_between_commit_and_reply(
     kind, new_device, proxy, server, account, owner_connection
 ):
     device, other = new_device(proxy.url), new_device()
     device.call("insert", "habits", [habit(kind)])
-    stalled = proxy.before(PUSH[kind], server.stall)
+    stalled = threading.Event()
+    proxy.meddle(PUSH[kind], before=lambda: (server.stall(), stalled.set()))
     syncing = threading.Thread(target=sync_again, args=[device])
     syncing.start()
     try:
@@ -157,9 +190,9 @@ def test_paging_while_another_device_writes(
             account.client.put(f"{path}/2026-01-01", json={"completed": True}, headers=headers),
         ]
         assert [answer.status_code for answer in answers] == [200, 204, 201]
-        written.append(proxy.before(PULL[kind], write) if number < 2 else None)
+        written.append(proxy.meddle(PULL[kind], before=write) if number < 2 else None)
 
-    proxy.before(PULL[kind], write)
+    proxy.meddle(PULL[kind], before=write)
     device = new_device(proxy.url)
     device.sync()
 
@@ -189,7 +222,7 @@ def test_a_token_that_expires_in_the_middle_of_a_round(
 
     device = new_device(proxy.url, tokens)
     device.call("insert", "habits", [habit(kind)])
-    expired = proxy.before(PUSH[kind], wait_for_expiry)
+    expired = proxy.meddle(PUSH[kind], before=wait_for_expiry)
 
     device.sync()
 
