@@ -25,7 +25,7 @@ from tests.lab.cluster_watch import Watch
 from tests.lab.playbooks import ROOT, STORAGE, Play, run_playbook
 from tests.lab.runbooks import Desk, Runbook
 from tests.lab.state import FOLDER, KEY, NUMBER, public_key, require_machine, run
-from tests.lab.storage import Storage
+from tests.lab.storage import PORT, Storage
 from tests.lab.waiting import until
 from tests.lab.writer import TABLE, Writer
 
@@ -34,6 +34,8 @@ CPUS = 1.0
 MEMBERS = ("one", "two", "three")
 MONITOR = "watch"
 CUT = f"fivebox_cut{NUMBER}"
+PSQL = "cd / && runuser -u postgres -- psql -XAtd fivebox"
+BESIDE = "/var/lib/fivebox-backup/scratch"
 FAILOVER_SECONDS = 30
 SWITCHOVER_SECONDS = 3
 SENTINEL_SECONDS = 15
@@ -218,6 +220,7 @@ def main() -> None:
             standby = next(host for host in cluster.hosts.values() if host is not primary)
             cluster.watch.provoke(standby, Writer(cluster.url("app")))
         late = _faults(cluster, arguments.rounds)
+        _send_for_the_lost(cluster)
         _lose_primary(cluster)
         _back_up(cluster)
         _lose_quorum(cluster)
@@ -293,6 +296,37 @@ def _faults(cluster: Cluster, rounds: int) -> list[str]:
     return late
 
 
+def _send_for_the_lost(cluster: Cluster) -> None:
+    """The storage is away, then the primary's host: who takes over sends what that one did not.
+
+    It is found by a restore from the backup that was made before all faults.
+    """
+    primary = cluster.primary()
+    writer = Writer(cluster.url("app"))
+    rule = f"table inet outage {{ chain out {{ type filter hook output priority 0; tcp dport {PORT}"
+    primary.ssh(f"nft '{rule} reject with tcp reset; }}; }}'")
+    with writer.writing("unsent"):
+        for _ in range(3):
+            writer.await_writes(time.monotonic(), 10)
+            primary.ssh(f"{PSQL} -c 'SELECT pg_switch_wal()'")
+        primary.kill()
+        writer.await_writes(time.monotonic(), 2 * FAILOVER_SECONDS)
+    names = [row["Member"] for row in cluster.members() if row["Role"] == "Leader"]
+    leader = cluster.hosts[names[0]]
+    segment = leader.ssh(f"{PSQL} -c 'SELECT pg_walfile_name(pg_switch_wal())'").stdout.strip()
+    sent = f"{PSQL} -c \"SELECT last_archived_wal >= '{segment}' FROM pg_stat_archiver\""  # noqa: S608
+    until(lambda: leader.ssh(sent).stdout.strip() == "t", RECOVERY_SECONDS)
+    leader.ssh("fivebox-backup beside")
+    found = leader.ssh(f"{PSQL} --host {BESIDE} --port 5433 -c 'TABLE {TABLE}'").stdout.split()
+    leader.ssh("fivebox-backup discard")
+    missing = {name for _, name in writer.acknowledged} - set(found)
+    figures.record("acknowledged writes missing in the archive", len(missing), "", 0)
+    if missing:
+        sys.exit(f"The archive lacks what the lost primary had: {sorted(missing)[:10]}")
+    primary.boot()
+    cluster.primary()
+
+
 def _lose_primary(cluster: Cluster) -> None:
     """The runbook of a lost primary: it comes back, its data is copied anew, another is bare."""
     primary = cluster.primary()
@@ -323,8 +357,8 @@ def _lose_primary(cluster: Cluster) -> None:
         book.run(5, HOST=name)
         if cluster.primary() is not cluster.hosts[name]:
             sys.exit(f"{name} does not lead after a switchover to it")
-    kept = f"runuser -u postgres -- psql -Atd fivebox -c 'SELECT count(*) FROM {TABLE}'"  # noqa: S608
-    if int(cluster.hosts[name].ssh(f"cd / && {kept}").stdout) < 1000:
+    kept = f"{PSQL} -c 'SELECT count(*) FROM {TABLE}'"  # noqa: S608
+    if int(cluster.hosts[name].ssh(kept).stdout) < 1000:
         sys.exit("The replaced host has not all rows")
 
 
@@ -350,10 +384,9 @@ def _restore_beside(cluster: Cluster) -> None:
     name = ("-e", "restore_confirm=api.fivebox.test", "-e", "restore_to=latest")
     cluster.play("restore", *name, "-e", "restore_beside=true")
     first = cluster.hosts[MEMBERS[0]]
-    psql = f"runuser -u postgres -- psql -XAtd fivebox -c 'TABLE {TABLE}'"
+    psql = f"{PSQL} -c 'TABLE {TABLE}'"
     live = int(first.ssh(f"{psql} | wc -l").stdout)
-    there = "--host /var/lib/fivebox-backup/scratch --port 5433"
-    beside = int(first.ssh(f"{psql} {there} | wc -l").stdout)
+    beside = int(first.ssh(f"{psql} --host {BESIDE} --port 5433 | wc -l").stdout)
     if not 0 < beside <= live:
         sys.exit(f"The cluster beside the live one has {beside} of {live} rows")
     first.ssh("fivebox-backup discard")
