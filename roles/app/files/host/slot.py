@@ -27,6 +27,8 @@ GOOD = ROOT / "good"
 # Of a release whose schema a later one has contracted.
 OUTDATED = "outdated"
 GUARD = ROOT / "slot.guard"
+# While it is there the API answers 503 (maintenance.yml).
+MAINTENANCE = RUN / "maintenance"
 BOOT = Path("/etc/tmpfiles.d/fivebox-sockets.conf")
 SLOTS = ("blue", "green")
 SERVICES = ("fivebox-api", "fivebox-events")
@@ -139,15 +141,24 @@ def until(condition, seconds):
     return True
 
 
+def health(slot):
+    """Status and JSON of what a slot says of its health."""
+    return get_json(UnixConnection(RUN / f"{slot}.sock"), "/health")
+
+
 def probe(slot, seconds=HEALTHY_SECONDS):
     """Ask a slot over its own sockets; raises Fault when it is not healthy in time."""
     version = release(slot)
     seen = {}
 
     def healthy():
-        status, body = get_json(UnixConnection(RUN / f"{slot}.sock"), "/health")
+        status, body = health(slot)
         seen.update(status=status, version=body.get("version"))
-        return status == 200 and body["version"] == version
+        # A database that is down must not keep a release that made it so from being taken back.
+        like_the_other = (
+            status == 503 and active() not in (None, slot) and health(active())[0] != 200
+        )
+        return (status == 200 or like_the_other) and body.get("version") == version
 
     if not until(healthy, seconds):
         raise Fault(
@@ -160,7 +171,7 @@ def probe(slot, seconds=HEALTHY_SECONDS):
         (f"{slot}-events.sock", "/v1/events", 401),
     ):
         status, _ = get_json(UnixConnection(RUN / name), path)
-        if status != expected:
+        if status != expected and not (status == 503 and MAINTENANCE.exists()):
             raise Fault(f"slot {slot}: {path} answers {status} instead of {expected}")
 
 
@@ -169,6 +180,11 @@ def connections(slot):
     path = str(RUN / f"{slot}.sock")
     rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
     return sum(row[-1] == path and not int(row[3], 16) & LISTENING for row in rows)
+
+
+def drain(slot):
+    """Wait until nobody is connected to a slot, for a while."""
+    until(lambda: connections(slot) == 0, DRAIN_SECONDS)
 
 
 def start(version):
@@ -183,6 +199,7 @@ def start(version):
         with contextlib.suppress(Fault):
             bring_up(slot, PROOF_SECONDS)
             return
+    drain(slot)
     systemctl("stop", *units(slot))
     link(ROOT / "releases" / version, ROOT / "slots" / slot)
     bring_up(slot, HEALTHY_SECONDS)
@@ -259,6 +276,7 @@ def serve(nginx):
         found = served(nginx)
         if old:
             lead_to(old)
+            drain(new)
             systemctl("disable", "--quiet", "--now", *units(new))
         raise Fault(f"behind nginx answers {found or 'nobody'} instead of {version}")
 
@@ -274,7 +292,7 @@ def retire(minutes=0):
     lead_to(serving())
     slot = idle()
     api, events = units(slot)
-    until(lambda: connections(slot) == 0, DRAIN_SECONDS)
+    drain(slot)
     systemctl("disable", "--quiet", *units(slot))
     end_standby()
     systemctl("stop", *([events] if minutes else units(slot)))
@@ -344,7 +362,7 @@ def renew(key):
 def stop():
     """Stop what serves, for good, once nobody is connected any more."""
     slot = serving()
-    until(lambda: connections(slot) == 0, DRAIN_SECONDS)
+    drain(slot)
     systemctl("disable", "--quiet", "--now", *units(slot), *units(idle()))
     end_standby()
     print("stopped")
