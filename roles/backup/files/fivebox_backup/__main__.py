@@ -79,7 +79,6 @@ def _obey(settings: Settings, arguments: argparse.Namespace) -> None:
         print(check(settings, _target(arguments)))
     elif arguments.verb == "restore":
         restore(settings, _target(arguments), arguments.sessions, arguments.lossy)
-        begin_backup()
     elif arguments.verb == "beside":
         beside(settings, _target(arguments))
     else:

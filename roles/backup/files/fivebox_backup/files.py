@@ -13,6 +13,8 @@ from programs import Fault, run
 from settings import WORK, Repository, Settings
 
 # What restic says where there is no repository: 0.18, and 0.14 on a disk and on S3.
+# Says where copies were made, so that their loss is noticed.
+MADE = "files-{}.made"
 NONE = re.compile("repository does not exist|/config: no such file|specified key does not exist")
 # A small host has neither the processor nor the memory that Go would take.
 SPARING = {"GOMAXPROCS": "1", "GOGC": "20", "RESTIC_CACHE_DIR": "/var/cache/fivebox-backup"}
@@ -42,10 +44,16 @@ def back_up(settings: Settings, repository: Repository, expire: bool) -> None:
     folders = [folder for folder in settings.files if Path(folder).is_dir()]
     if not folders:
         return
+    if _was_made(repository) and not _exists(repository):
+        raise Fault(
+            f"the copies of the users' files are gone from the storage; to begin anew: rm "
+            f"{_mark(repository)}"
+        )
     prepare(settings, repository)
     # The locks of runs that were killed; those of others stay.
     _restic(repository, "unlock", "--quiet")
     _restic(repository, "backup", "--quiet", "--host", "fivebox", *folders)
+    _mark(repository).write_text(repository.files["RESTIC_REPOSITORY"])
     if expire:
         kept = f"{settings.days}d"
         _restic(repository, "forget", "--quiet", "--keep-within", kept, "--prune")
@@ -73,11 +81,22 @@ def check(settings: Settings, repository: Repository) -> int:
         Fault: the repository does not answer, or its files are damaged.
     """
     if not snapshots(settings, repository):
+        if _was_made(repository):
+            raise Fault("the copies of the users' files are gone from the storage")
         return 0
     _restic(repository, "check", "--no-lock", "--quiet", "--read-data-subset=5%")
+    return size(repository)
+
+
+def size(repository: Repository) -> int:
+    """Size of the newest copy in bytes.
+
+    Raises:
+        Fault: the repository does not answer, or has no copy.
+    """
     told = _restic(repository, "stats", "--no-lock", "--json", "--mode", "restore-size", "latest")
-    size: int = json.loads(told)["total_size"]
-    return size
+    found: int = json.loads(told)["total_size"]
+    return found
 
 
 def bring_back(settings: Settings, repository: Repository, until: float | None) -> int:
@@ -116,6 +135,15 @@ def bring_back(settings: Settings, repository: Repository, until: float | None) 
                 )
                 back += sum(1 for line in copied.splitlines() if not line.endswith("/'"))
     return back
+
+
+def _mark(repository: Repository) -> Path:
+    return WORK / MADE.format(repository.number)
+
+
+def _was_made(repository: Repository) -> bool:
+    mark = _mark(repository)
+    return mark.exists() and mark.read_text() == repository.files["RESTIC_REPOSITORY"]
 
 
 def _exists(repository: Repository) -> bool:

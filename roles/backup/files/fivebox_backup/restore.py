@@ -10,6 +10,7 @@ from pathlib import Path
 
 import files
 import psycopg2
+from backup import begin_backup
 from points import await_archived
 from programs import Fault, run
 from repository import pgbackrest
@@ -17,6 +18,7 @@ from scratch import RECOVERY_SECONDS, Scratch, refuse_little_room
 from server import ask, connection
 from settings import DATABASE, Settings
 from target import Source, Target, choose
+from timelines import refuse_shortfall
 
 ARCHIVE_SECONDS = 120
 REPLACED = ".replaced-"
@@ -46,9 +48,11 @@ def check(settings: Settings, target: Target) -> Source:
         Fault: why it would not.
     """
     source = choose(settings, target)
-    refuse_little_room(settings.data.parent, source)
     # A fault of the files' repository must show before the database is replaced.
-    files.snapshots(settings, source.repository)
+    copies = files.snapshots(settings, source.repository)
+    # They are unpacked beside those that are here.
+    room = 2 * files.size(source.repository) if copies else 0
+    refuse_little_room(settings.data.parent, source, room)
     return source
 
 
@@ -76,13 +80,25 @@ def restore(settings: Settings, target: Target, sessions: str, lossy: bool = Fal
     with _users_stopped(settings):
         if not lossy:
             _save_newest_writes(settings)
-        replaced = _set_aside(settings)
+        segment = source.newest_segment()
+        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        replaced = settings.data.with_name(f"{settings.data.name}{REPLACED}{stamp}")
+        existed = settings.data.exists()
         try:
-            _bring_here(settings, source, sessions)
+            _set_aside(settings, replaced, stamp)
+            _bring_here(settings, source, sessions, segment)
         except BaseException:
-            _put_back(settings, replaced)
+            if existed:
+                _put_back(settings, replaced)
             raise
-        back = files.bring_back(settings, source.repository, source.target.at)
+        begin_backup()
+        try:
+            back = files.bring_back(settings, source.repository, source.target.at)
+        except Fault as fault:
+            raise Fault(
+                f"the database is restored (what it replaced is in {replaced}), and not all of the "
+                f"users' files: {fault}"
+            ) from None
         print(f"Brought back {back} files.", flush=True)
     print(f"Restored. The replaced data is kept in {replaced}.", flush=True)
 
@@ -138,17 +154,26 @@ def _save_newest_writes(settings: Settings) -> None:
             if not ask(session, "SELECT pg_is_in_recovery()"):
                 await_archived(session, ARCHIVE_SECONDS)
     except psycopg2.OperationalError:
-        if ready:
+        if settings.data.exists() and (ready or not _ended_well(settings)):
             raise Fault(
-                f"the server is down, and {len(ready)} segments of its WAL are not in the archive; "
-                f"start it, or {GIVE_UP}"
+                "the server is down, and its newest WAL is not in the archive "
+                f"({len(ready)} segments and what came after them); start it, or {GIVE_UP}"
             ) from None
     except Fault as fault:
         raise Fault(f"{fault}; or {GIVE_UP}") from None
 
 
-def _set_aside(settings: Settings) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+def _ended_well(settings: Settings) -> bool:
+    """Whether the server wrote all it had, and so archived it, when it ended."""
+    words = ["--pgdata", str(settings.data)]
+    try:
+        told = run(str(settings.programs / "pg_controldata"), *words, env={"LC_ALL": "C"})
+    except Fault:
+        return False
+    return re.search(r"^Database cluster state: +shut down$", told, re.M) is not None
+
+
+def _set_aside(settings: Settings, replaced: Path, stamp: str) -> None:
     for folder in settings.files:
         if Path(folder).is_dir():
             # Links: the files never change, and the clean-up takes only names away.
@@ -158,10 +183,8 @@ def _set_aside(settings: Settings) -> Path:
         raise Fault(
             f"a server still runs in {settings.data}, which {settings.unit} has not started"
         )
-    replaced = settings.data.with_name(f"{settings.data.name}{REPLACED}{stamp}")
     if settings.data.exists():
         settings.data.rename(replaced)
-    return replaced
 
 
 def _runs(settings: Settings) -> bool:
@@ -179,11 +202,11 @@ def _put_back(settings: Settings, replaced: Path) -> None:
     if replaced.exists():
         shutil.rmtree(settings.data, ignore_errors=True)
         replaced.rename(settings.data)
-        run("systemctl", "start", settings.unit)
-        print("The replaced cluster is back.", flush=True)
+    run("systemctl", "start", settings.unit)
+    print("The replaced cluster is back.", flush=True)
 
 
-def _bring_here(settings: Settings, source: Source, sessions: str) -> None:
+def _bring_here(settings: Settings, source: Source, sessions: str, segment: str) -> None:
     settings.data.mkdir(mode=0o700)
     shutil.chown(settings.data, "postgres", "postgres")
     recovery = [f"--recovery-option={each}" for each in RECOVERY]
@@ -194,6 +217,9 @@ def _bring_here(settings: Settings, source: Source, sessions: str) -> None:
     begun = time.time()
     run("systemctl", "start", "--no-block", settings.unit)
     _await_recovered(settings, begun)
+    if segment:
+        with connection("postgres") as session:
+            refuse_shortfall(session, segment)
     words = ["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]
     # The backup may be of a database that was read-only, as its disk was full.
     where = f"dbname={DATABASE} options='-c default_transaction_read_only=off'"

@@ -10,6 +10,7 @@ from repository import pgbackrest
 from server import connection
 from settings import WORK, Settings
 from target import Source
+from timelines import refuse_shortfall
 
 PORT = 5433
 RECOVERY_SECONDS = 4 * 3600
@@ -46,6 +47,7 @@ class Scratch:
             name: of its folder.
         """
         self._settings = settings
+        self._segment = ""
         self.folder = WORK / name
 
     @property
@@ -77,6 +79,7 @@ class Scratch:
         (self.folder / "pg_ident.conf").touch()
         self.data.mkdir(mode=0o700)
         run("chown", "-R", "postgres:postgres", str(self.folder))
+        self._segment = source.newest_segment()
         target = [f"--pg1-path={self.data}", "--archive-mode=off", *source.options()]
         pgbackrest(*target, "restore", repository=source.repository)
 
@@ -111,7 +114,9 @@ class Scratch:
         deadline = time.monotonic() + RECOVERY_SECONDS
         while time.monotonic() < deadline:
             try:
-                with connection("postgres", str(self.folder), PORT):
+                with connection("postgres", str(self.folder), PORT) as session:
+                    if self._segment:
+                        refuse_shortfall(session, self._segment)
                     return
             except psycopg2.OperationalError:
                 if not (self.data / "postmaster.pid").exists():
@@ -127,16 +132,21 @@ class Scratch:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def refuse_little_room(folder: Path, source: Source) -> None:
+def refuse_little_room(folder: Path, source: Source, more: int = 0) -> None:
     """Refuse a restore that would fill the disk.
+
+    Args:
+        folder: that it goes to.
+        source: of the restore.
+        more: bytes that it needs beside the database.
 
     Raises:
         Fault: there is too little room.
     """
     free = shutil.disk_usage(folder).free
-    needed = source.backup.size + RESERVE_BYTES
+    needed = source.backup.size + more + RESERVE_BYTES
     if free < needed:
         raise Fault(
-            f"{folder} has {free / 2**20:.0f} MiB free and the restored database needs "
+            f"{folder} has {free / 2**20:.0f} MiB free and what is restored needs "
             f"{needed / 2**20:.0f}; make room (fivebox-backup discard removes replaced data)"
         )

@@ -40,6 +40,17 @@ class Source:
     target: Target
     timeline: int
 
+    def newest_segment(self) -> str:
+        """The segment of WAL that a restore to the newest state must come to; else empty.
+
+        Raises:
+            Fault: the repository does not answer.
+        """
+        if self.target.point or self.target.at is not None:
+            # PostgreSQL itself fails when it does not come to a target.
+            return ""
+        return timelines.newest_segment(self.repository, self.backup.archive, self.timeline)
+
     def __str__(self) -> str:
         return f"{self.repository.place}: {self.backup.label}, timeline {self.timeline}"
 

@@ -5,6 +5,7 @@ is a host that was given up.
 """
 
 import json
+from typing import Any
 
 import psycopg2
 from programs import Fault
@@ -19,10 +20,8 @@ def histories(repository: Repository, archive: str) -> dict[int, float]:
     Raises:
         Fault: the repository does not answer.
     """
-    words = ["--output=json", r"--filter=^[0-9A-F]{8}\.history$", "repo-ls", _folder(archive)]
-    told = json.loads(pgbackrest(*words, repository=repository, level="error"))
-    files = {name: each for name, each in told.items() if each["type"] == "file"}
-    return {int(name[:8], 16): float(each["time"]) for name, each in files.items()}
+    told = _listed(repository, _folder(archive), r"^[0-9A-F]{8}\.history$")
+    return {int(name[:8], 16): float(each["time"]) for name, each in told.items()}
 
 
 def begun(archived: dict[int, float], known: list[Backup]) -> dict[int, float]:
@@ -51,6 +50,45 @@ def forks(repository: Repository, archive: str, timeline: int) -> dict[int, int]
     return {int(parent): position(left) for parent, left, *_ in lines}
 
 
+def newest_segment(repository: Repository, archive: str, timeline: int) -> str:
+    """Name of the newest segment of a timeline that an archive has; empty when it has none.
+
+    Raises:
+        Fault: the repository does not answer.
+    """
+    folders = _listed(repository, _folder(archive), f"^{timeline:08X}[0-9A-F]{{8}}$")
+    if not folders:
+        return ""
+    names = _listed(repository, f"{_folder(archive)}/{max(folders)}", "^[0-9A-F]{24}-")
+    return max(names, default="")[:24]
+
+
+def refuse_shortfall(session: Any, segment: str) -> None:
+    """Refuse a restored server that ended its recovery before it had all WAL of the archive.
+
+    For PostgreSQL the archive ends where a segment is missing or cannot be read.
+
+    Args:
+        session: of the server, which has begun a timeline of its own.
+        segment: the newest that it was to have.
+
+    Raises:
+        Fault: it came less far.
+    """
+    here = ask(session, "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)")
+    history: str = ask(session, "SELECT pg_read_file('pg_wal/' || %s || '.history')", here)
+    size: int = ask(session, "SELECT setting::int FROM pg_settings WHERE name = 'wal_segment_size'")
+    left = [line.split("\t")[1] for line in history.splitlines() if line[:1].isdigit()][-1]
+    wanted = int(segment[8:16], 16) * (2**32 // size) + int(segment[16:], 16)
+    if position(left) // size < wanted:
+        until = ask(session, "SELECT pg_last_xact_replay_timestamp()::text")
+        raise Fault(
+            f"the archive has WAL up to {segment}, and the restored server came only to {left}: "
+            f"between them a segment is missing or damaged. Restore to a time until {until}, or "
+            "from the copy (--repository 2)"
+        )
+
+
 def refuse_newer(repository: Repository, known: list[Backup]) -> None:
     """Refuse to back up beside the server that went on with these backups.
 
@@ -71,6 +109,13 @@ def refuse_newer(repository: Repository, known: list[Backup]) -> None:
             f"{here}. Turn this host off (docs/runbooks/host-lost.md), or take another "
             "fivebox_backup_name"
         )
+
+
+def _listed(repository: Repository, folder: str, names: str) -> dict[str, dict[str, Any]]:
+    words = ["--output=json", f"--filter={names}", "repo-ls", folder]
+    told = json.loads(pgbackrest(*words, repository=repository, level="error"))
+    # The folder itself is listed as a dot.
+    return {name: each for name, each in told.items() if name != "."}
 
 
 def _folder(archive: str) -> str:
