@@ -183,8 +183,8 @@ def connections(slot):
 
 
 def drain(slot):
-    """Wait until nobody is connected to a slot, for a while."""
-    until(lambda: connections(slot) == 0, DRAIN_SECONDS)
+    """Wait until nobody is connected to a slot; whether that was so in time."""
+    return until(lambda: connections(slot) == 0, DRAIN_SECONDS)
 
 
 def start(version):
@@ -292,14 +292,16 @@ def retire(minutes=0):
     lead_to(serving())
     slot = idle()
     api, events = units(slot)
-    drain(slot)
+    drained = drain(slot)
     systemctl("disable", "--quiet", *units(slot))
     end_standby()
     systemctl("stop", *([events] if minutes else units(slot)))
     for pid in main_processes(slot):
-        # Fresh workers of the same code: those that served hold memory and connections.
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGHUP)
+        # Fresh workers of the same code: those that served hold memory and connections. A long
+        # upload goes on.
+        if drained:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGHUP)
         timer = ["--quiet", "--collect", f"--unit={STANDBY}", f"--on-active={minutes * 60:.0f}"]
         words = ["systemd-run", *timer, "/usr/local/sbin/fivebox", "slot", "expire"]
         if subprocess.run(words, check=False).returncode:
