@@ -32,6 +32,17 @@ def test_await_does_not_believe_a_member_without_quorum(tmp_path: Path) -> None:
     assert len(asked.read_text().splitlines()) == 3
 
 
+def test_await_names_the_primary_last_and_the_synchronous_standby_before(tmp_path: Path) -> None:
+    assert answering(tmp_path, f"echo '{json.dumps(WELL)}'", "await").stdout == "db2\ndb1\ndb0\n"
+
+
+def test_one_member_restarts_alone(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    answers = f"case $3 in list) echo '{json.dumps(WELL)}' ;; *) echo $* >> {told} ;; esac"
+    assert answering(tmp_path, answers, "restart", "db1").returncode == 0
+    assert told.read_text() == "-c /etc/patroni/config.yml restart fivebox db1 --force\n"
+
+
 def test_without_etcd_the_status_is_no_news(tmp_path: Path) -> None:
     done = answering(tmp_path, "echo as it was", "status", quorum=[False])
     assert (done.returncode, done.stdout) == (1, "as it was\n")
@@ -39,8 +50,8 @@ def test_without_etcd_the_status_is_no_news(tmp_path: Path) -> None:
 
 
 def answering(
-    folder: Path, answers: str, word: str, quorum: list[bool] | None = None
+    folder: Path, answers: str, *words: str, quorum: list[bool] | None = None
 ) -> "subprocess.CompletedProcess[str]":
     """Run the command where patronictl is this script."""
     program(folder, "patronictl", answers)
-    return run(folder, word, quorum=quorum)
+    return run(folder, *words, quorum=quorum)

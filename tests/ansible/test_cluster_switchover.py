@@ -188,6 +188,12 @@ def test_a_primary_that_goes_on_is_told_by_patroni(patroni: Patroni) -> None:
     assert patroni.told("patronictl") == ["switchover fivebox --force"]
 
 
+def test_who_leads_already_goes_on(patroni: Patroni) -> None:
+    done = patroni.switchover("db0")
+    assert (done.returncode, done.stdout) == (0, "db0 is the primary already\n")
+    assert (patroni.asked, patroni.told("patronictl")) == ([], [])
+
+
 def test_who_is_named_gets_all_writes_first(patroni: Patroni) -> None:
     done = patroni.switchover("db2")
     # The stand-in's switchover goes to db1: the command tells that it is not who was named.

@@ -28,6 +28,8 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self._port = port
         self._traps: list[Trap] = []
+        # Connections share the traps.
+        self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -61,8 +63,16 @@ class Proxy:
         self._listener.close()
 
     def _lay(self, trap: Trap) -> threading.Event:
-        self._traps.append(trap)
+        with self._lock:
+            self._traps.append(trap)
         return trap.answered
+
+    def _take(self, data: bytes) -> Trap | None:
+        with self._lock:
+            trap = next((t for t in self._traps if data.startswith(t.beginning)), None)
+            if trap:
+                self._traps.remove(trap)
+            return trap
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -75,18 +85,19 @@ class Proxy:
         asked: list[Trap] = []
         back = threading.Thread(target=self._answer, args=(client, server, asked), daemon=True)
         back.start()
-        with contextlib.suppress(OSError):
+        # Also when a trap raises: the other thread then ends, and with it the client's connection.
+        with contextlib.ExitStack() as ends, contextlib.suppress(OSError):
+            ends.callback(_shut, server)
             while data := client.recv(65536):
-                trap = next((t for t in self._traps if data.startswith(t.beginning)), None)
-                if trap:
-                    self._traps.remove(trap)
+                if trap := self._take(data):
                     trap.before()
                     asked.append(trap)
                 server.sendall(data)
-        _shut(server)
 
     def _answer(self, client: socket.socket, server: socket.socket, asked: list[Trap]) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.ExitStack() as ends, contextlib.suppress(OSError):
+            ends.callback(_shut, server)
+            ends.callback(_shut, client)
             while data := server.recv(65536):
                 trap = asked.pop() if asked else None
                 if trap:
@@ -95,8 +106,6 @@ class Proxy:
                 if trap and trap.cut:
                     break
                 client.sendall(data)
-        _shut(client)
-        _shut(server)
 
 
 def _shut(end: socket.socket) -> None:

@@ -223,6 +223,7 @@ def main() -> None:
         _send_for_the_lost(cluster)
         _lose_primary(cluster)
         _back_up(cluster)
+        _restart(cluster)
         _lose_quorum(cluster)
         _lose_cache_leader(cluster, arguments.rounds)
     finally:
@@ -390,6 +391,32 @@ def _restore_beside(cluster: Cluster) -> None:
     if not 0 < beside <= live:
         sys.exit(f"The cluster beside the live one has {beside} of {live} rows")
     first.ssh("fivebox-backup discard")
+
+
+def _restart(cluster: Cluster) -> None:
+    """The playbook that brings newer packages restarts each server, while rows are written."""
+    primary = cluster.primary()
+    started = f"{PSQL} -c 'SELECT pg_postmaster_start_time()'"
+    before = {name: host.ssh(started).stdout for name, host in cluster.hosts.items()}
+    writer = Writer(cluster.url("app"))
+    with writer.writing("restart"):
+        writer.await_writes(time.monotonic(), 10)
+        since = time.monotonic()
+        cluster.play("restart_cluster")
+        writer.await_writes(time.monotonic(), FAILOVER_SECONDS)
+        gap = writer.longest_gap(since)
+    if cluster.primary() is primary:
+        sys.exit(f"{primary.name} leads after restart_cluster.yml, too")
+    kept = [
+        name for name, host in cluster.hosts.items() if host.ssh(started).stdout == before[name]
+    ]
+    if kept:
+        sys.exit(f"restart_cluster.yml did not restart the server of {kept}")
+    figures.record("restart_cluster.yml: longest time without writes", gap, "s", FAILOVER_SECONDS)
+    if lost := writer.lost():
+        sys.exit(f"Lost by restart_cluster.yml: {sorted(lost)[:10]}")
+    if gap > FAILOVER_SECONDS:
+        sys.exit(f"restart_cluster.yml: {gap:.1f} s without writes")
 
 
 def _lose_quorum(cluster: Cluster) -> None:

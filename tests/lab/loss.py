@@ -154,7 +154,7 @@ def _outage(operator: Operator, api: Api, token: str) -> None:
     while host.ssh(waiting, check=False).returncode == 0 and time.monotonic() < deadline:
         time.sleep(1)
     _assert(host.ssh(waiting, check=False).returncode != 0, "they are sent when it is back")
-    with Runbook("backups", __file__) as book:
+    with Runbook("backups", __file__, _desk(operator, api, "")) as book:
         _, _, told = book.run(5, host)
     _assert("restores; compared" in told, "a drill finds all of it")
 
