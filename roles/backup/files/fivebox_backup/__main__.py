@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import metrics
-from backup import POINT, back_up, begin_backup, link_point, prepare
+from backup import FULL_ASKED, POINT, back_up, begin_backup, link_point, prepare
 from drill import drill
 from points import make
 from programs import Fault
@@ -93,6 +93,8 @@ def _target(arguments: argparse.Namespace) -> Target:
 
 def _stand_by(arguments: argparse.Namespace) -> None:
     """What a member of a cluster does that does not lead: the storage is the same for all."""
+    # The primary has been asked too.
+    FULL_ASKED.unlink(missing_ok=True)
     if arguments.verb == "prepare":
         link_point()
         arguments.mark.touch()
