@@ -96,11 +96,3 @@ def _run(program: str, *words: str | Path, text: str = "") -> "subprocess.Comple
         text=True,
         check=False,
     )
-
-
-def seal(path: Path, text: str) -> None:
-    """Encrypt a text into a vault, in the place of one that is there; that stays if this fails."""
-    draft = path.with_suffix(".draft")
-    vault("encrypt", "--output", draft, "-", text=text)
-    draft.chmod(0o600)
-    draft.rename(path)

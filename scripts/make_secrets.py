@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import indent
 
 from scripts import internal_ca
-from scripts.inventory import parse, seal, vault
+from scripts.inventory import parse, vault
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,7 +57,10 @@ def main(name: str) -> None:
         PASSWORD.touch(mode=0o600)
         PASSWORD.write_text(fresh_secret() + "\n")
     text = text.rstrip("\n") + "\n" + "".join(_line(*item) for item in missing.items())
-    seal(path, text)
+    draft = path.with_suffix(".draft")
+    vault("encrypt", "--output", draft, "-", text=text)
+    draft.chmod(0o600)
+    draft.rename(path)
     print(
         f"{path.relative_to(ROOT)} is written: {', '.join(missing)}. Its password is in "
         ".vault-password: keep a copy elsewhere, and never commit it."

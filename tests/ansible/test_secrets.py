@@ -69,17 +69,6 @@ def test_secrets_from_before_are_kept_until_they_are_forgotten(project: Path) ->
     }
 
 
-def test_a_vault_that_cannot_be_written_anew_stays(project: Path) -> None:
-    run(project, "make_secrets")
-    file = project / VAULT
-    before = file.read_bytes()
-    file.with_suffix(".draft").mkdir()
-
-    assert run(project, "rotate_secrets", "jwt").returncode != 0
-
-    assert file.read_bytes() == before
-
-
 def test_where_there_is_nothing_to_forget_the_vault_stays(project: Path) -> None:
     run(project, "make_secrets")
     file = project / VAULT

@@ -11,17 +11,12 @@ renice -n 19 -p $$ > /dev/null
 link_packages() {
   for old in $(ls -1td /opt/fivebox/releases/*); do
     [ -e "$old/installed" ] && cmp -s "$old/requirements-$python.txt" "requirements-$python.txt" || continue
+    cp -al "$old/venv" venv
     # sed replaces the files, so that the old release keeps its own.
-    if cp -al "$old/venv" venv &&
-      grep -lIrF "$old/" venv/bin venv/pyvenv.cfg | xargs -r sed -i "s|$old/|$release/|g" && usable; then return 0; fi
-    rm -rf venv
+    grep -lIrF "$old/" venv/bin venv/pyvenv.cfg | xargs -r sed -i "s|$old/|$release/|g"
+    return 0
   done
   return 1
-}
-
-# A disk that was full for a moment leaves half of it.
-usable() {
-  venv/bin/python -c 'import flask, gunicorn, psycopg'
 }
 
 rm -rf venv
@@ -30,7 +25,6 @@ if ! link_packages; then
   venv/bin/pip install --quiet --no-index --no-deps --require-hashes \
     --find-links "wheels-$python" --requirement "requirements-$python.txt"
 fi
-usable
 venv/bin/python -m compileall -q app
 rm -rf wheels-*
 touch installed

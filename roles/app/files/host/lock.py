@@ -11,18 +11,13 @@ from pathlib import Path
 LOCK = Path("/opt/fivebox/lock")
 
 
-def last():
-    """The lock that was taken last, also when it has expired; None when it was given back."""
-    try:
-        return json.loads(LOCK.read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-
-
 def held():
     """The lock in force; None when there is none, or it has expired."""
-    lock = last()
-    return lock if lock and lock["expires"] > time.time() else None
+    try:
+        lock = json.loads(LOCK.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return lock if lock["expires"] > time.time() else None
 
 
 def told(lock):
@@ -48,13 +43,10 @@ def take(holder, minutes, force):
 
 
 def hold(key):
-    """Hold the lock for as long again; ends with a line when it is not, or no longer, one's own.
-
-    One that has expired, as the run was slow or asleep, is still its own unless another took it.
-    """
-    lock = last()
+    """Hold the lock for as long again; ends with a line when it is not, or no longer, one's own."""
+    lock = held()
     if not lock or lock["key"] != key:
-        sys.exit(f"fivebox lock: {told(lock) if lock else 'the lock was given back'}")
+        sys.exit(f"fivebox lock: {told(lock) if lock else 'the lock has expired'}")
     write(lock)
 
 

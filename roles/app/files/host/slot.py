@@ -263,11 +263,6 @@ def served(nginx):
     return get_json(to_nginx(nginx), "/health")[1].get("version")
 
 
-def behind(nginx):
-    """Print the version that answers behind the nginx of this host."""
-    print(served(nginx) or "nobody")
-
-
 def serve(nginx):
     """Lead the traffic to the slot that was started, and prove it; else lead it back."""
     old, new = active(), idle()
@@ -484,14 +479,12 @@ def main():
     verb.add_argument("version", help="that contracted it")
     add(prune, "remove old releases").add_argument("count", type=int)
     add(show, "print what this host serves")
-    verb = add(behind, "print the version that answers behind nginx")
-    verb.add_argument("nginx", help="URL that nginx serves on this host")
     words = vars(parser.parse_args())
     run = words.pop("run")
     try:
         with GUARD.open("w") as guard:
             # One change at a time.
-            if run not in (show, behind):
+            if run is not show:
                 fcntl.flock(guard, fcntl.LOCK_EX)
             run(**words)
     except Fault as fault:
