@@ -194,6 +194,19 @@ def test_the_lock_of_a_run_that_was_cut_off_is_broken_on_request(fleet: Fleet) -
     assert fleet.lock("show") == "free"
 
 
+def test_a_lock_that_expired_is_held_on_unless_another_took_it(fleet: Fleet) -> None:
+    key = fleet.lock("take", "ada@desk (deploy 9)", "5")
+    file = fleet.folder / "lock"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"expires": 1}))
+    assert fleet.lock("show") == "free"
+    fleet.lock("hold", key)
+    assert fleet.lock("show").startswith("ada@desk (deploy 9) holds the lock")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"expires": 1}))
+    fleet.lock("take", "bob@desk (rollback)", "5")
+    fleet.lock("hold", key)
+    assert fleet.lock("show").startswith("bob@desk (rollback) holds the lock")
+
+
 def test_a_limit_that_leaves_out_a_host_is_refused(fleet: Fleet) -> None:
     status, text = fleet.play("rollback.yml", "--limit", "api2")
     assert status
