@@ -62,7 +62,7 @@ class Fleet:
             shutil.copytree(ROOT / "playbooks" / place, folder / place)
         shutil.copy(ROOT / "playbooks/rollback.yml", folder)
         for path in folder.rglob("*.yml"):
-            text = re.sub(f"cmd: {COMMAND}(.*)", r'cmd: "{{ command }}\1"', path.read_text())
+            text = re.sub(f"(cmd|path): {COMMAND}(.*)", r'\1: "{{ command }}\2"', path.read_text())
             text = text.replace(COMMAND, "{{ command }}").replace("become: true", "become: false")
             path.write_text(text)
         lock = (ROOT / "roles/app/files/host/lock.py").read_text()
@@ -265,6 +265,87 @@ def test_a_host_that_does_not_answer_stops_the_release(fleet: Fleet, strategy: s
     assert releases(fleet) == ["2.0"] * 2
     assert "good --forget" not in fleet.done("api1")
     assert fleet.lock("show") == "free"
+
+
+# The first host is the primary of a cluster.
+POINT = """
+- hosts: api
+  gather_facts: false
+  ignore_unreachable: true
+  vars_files: [vars/release.yml]
+  vars: {release_verb: test}
+  environment:
+    PGHOST: "{{ inventory_hostname }}"
+  tasks:
+    - ansible.builtin.include_tasks: tasks/release/lock.yml
+      when: inventory_hostname == release_keeper
+    - ansible.builtin.set_fact:
+        release_migrates: "{{ migrates | default(true) | bool }}"
+    - ansible.builtin.include_tasks: tasks/release/guarded.yml
+      vars: {step: restore_point}
+    - ansible.builtin.set_fact:
+        release_noted: it failed
+    - ansible.builtin.include_tasks: tasks/release/free.yml
+      when: inventory_hostname == release_keeper
+"""
+PSQL = """#!/bin/sh
+case "$*" in
+*in_recovery*) [ "$PGHOST" = api1 ] && echo t || echo f;;
+*) echo "$*" >> {folder}/psql.log;;
+esac
+"""
+
+
+@pytest.fixture
+def migrating(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    """Hosts with a database."""
+    (fleet.folder / "point.yml").write_text(POINT)
+    psql = fleet.folder / "psql"
+    psql.write_text(PSQL.format(folder=fleet.folder))
+    psql.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fleet.folder}:{os.environ['PATH']}")
+    return fleet
+
+
+def back_up(fleet: Fleet) -> None:
+    """Let the hosts have the command that names moments for a restore."""
+    for name in fleet.hosts:
+        command = fleet.folder / name / "fivebox-restore-point"
+        command.write_text(f'#!/bin/sh\necho "$1@{name}" | tee -a {fleet.folder}/points\n')
+        command.chmod(0o755)
+
+
+def test_the_primary_names_the_moment_before_migrations(migrating: Fleet) -> None:
+    back_up(migrating)
+    text = migrating.play("point.yml")[1]
+    assert (migrating.folder / "points").read_text() == "before-3.0@api1\n"
+    told = "restore.yml goes back to before {} migrations by before-3.0@api1"
+    assert told.format("the") in text
+    assert told.format("its") in text
+    assert not (migrating.folder / "psql.log").exists()
+
+
+def test_a_restore_point_is_named_within_its_letters(migrating: Fleet) -> None:
+    back_up(migrating)
+    archive = f"fivebox-3.0~{'x' * 60}.tar.gz"
+    migrating.play("point.yml", "-e", f"app_release_archive={archive}")
+    name = (migrating.folder / "points").read_text().partition("@")[0]
+    assert name == f"before-3.0-{'x' * 60}"[:41]
+
+
+def test_without_backups_the_moment_is_named_in_the_log(migrating: Fleet) -> None:
+    text = migrating.play("point.yml")[1]
+    logged = (migrating.folder / "psql.log").read_text()
+    assert logged.count("pg_create_restore_point('before 3.0')") == 1
+    assert "restore.yml" not in text
+
+
+def test_without_migrations_there_is_no_restore_point(migrating: Fleet) -> None:
+    back_up(migrating)
+    text = migrating.play("point.yml", "-e", "migrates=false")[1]
+    assert "it failed" in text
+    assert "restore.yml" not in text
+    assert not (migrating.folder / "points").exists()
 
 
 # What a step runs of the role, and tasks that are not about the host.
