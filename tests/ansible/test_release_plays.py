@@ -182,6 +182,37 @@ def test_a_release_of_an_older_schema_is_refused(fleet: Fleet) -> None:
     assert releases(fleet) == ["1.0"] * 2
 
 
+# The first steps of a deploy.
+CHECK = """
+- hosts: api
+  gather_facts: false
+  vars_files: [vars/release.yml]
+  vars: {release_verb: test}
+  tasks:
+    - ansible.builtin.include_tasks: tasks/release/lock.yml
+      when: inventory_hostname == release_keeper
+    - ansible.builtin.include_tasks: tasks/release/guarded.yml
+      vars: {step: check}
+    - ansible.builtin.include_tasks: tasks/release/free.yml
+      when: inventory_hostname == release_keeper
+"""
+
+
+def test_an_archive_of_an_older_schema_is_refused(fleet: Fleet) -> None:
+    (fleet.folder / "check.yml").write_text(CHECK)
+    # About the settings of a whole inventory, and the room on the disk.
+    (fleet.folder / "tasks/validate_settings.yml").write_text("[]\n")
+    check = fleet.folder / "tasks/release/check.yml"
+    check.write_text(check.read_text().replace("/opt/fivebox", "/").replace("600", "0"))
+    for name in fleet.hosts:
+        fleet.put(name, outdated=["3.0"])
+    status, text = fleet.play("check.yml")
+    assert status
+    assert "a release since 3.0 contracted the schema" in text
+    status, text = fleet.play("check.yml", "-e", "allow_contract=true")
+    assert not status, text
+
+
 def test_the_lock_of_a_run_that_was_cut_off_is_broken_on_request(fleet: Fleet) -> None:
     fleet.lock("take", "ada@desk (deploy 9)", "30")
     status, text = fleet.play("rollback.yml")
