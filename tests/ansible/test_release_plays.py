@@ -32,6 +32,8 @@ elif verb == "serve":
     state["release"], state["idle"] = state["idle"], state["release"]
 elif verb == "good":
     state["good"] = [*words[1:], state["release"]][0]
+elif verb == "prove" and (here / "astray").exists():
+    sys.exit("fivebox slot: behind nginx answers nobody")
 elif verb == "show":
     print(json.dumps(state))
 (here / "state").write_text(json.dumps(state))
@@ -243,6 +245,20 @@ def test_a_limit_that_leaves_out_a_host_is_refused(fleet: Fleet) -> None:
     assert status
     assert "--limit leaves out api1;" in text
     assert releases(fleet) == ["2.0"] * 2
+
+
+def test_each_host_is_verified_by_what_answers_there(fleet: Fleet) -> None:
+    text = (ROOT / "playbooks/verify.yml").read_text().partition("- name: (2/3)")[0]
+    text = text.replace("cmd: /usr/local/sbin/fivebox", "cmd: {{ command }}")
+    text = re.sub("cmd: (.*)", r'cmd: "\1"', text).replace("become: true", "become: false")
+    (fleet.folder / "verify.yml").write_text(text)
+    status, text = fleet.play("verify.yml")
+    assert not status, text
+    assert fleet.done("api2") == ["prove http://127.0.0.1"]
+    (fleet.folder / "api2/astray").touch()
+    status, text = fleet.play("verify.yml")
+    assert status
+    assert "fivebox slot: behind nginx answers nobody" in text
 
 
 # The last step is never taken: one before met a host that did not answer.
