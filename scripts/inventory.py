@@ -54,6 +54,22 @@ def vault(*words: str | Path, text: str = "") -> str:
     return done.stdout
 
 
+def write_vault(path: Path, text: str) -> None:
+    """Write a vault, encrypted; one that is there stays until the new one is whole.
+
+    Args:
+        path: of the vault.
+        text: of it, decrypted.
+
+    Raises:
+        SystemExit: it cannot be encrypted.
+    """
+    draft = path.with_suffix(".draft")
+    vault("encrypt", "--output", draft, "-", text=text)
+    draft.chmod(0o600)
+    draft.rename(path)
+
+
 def parse(path: Path, text: str) -> Any:
     """The values of a file, None when it has none.
 

@@ -1,7 +1,8 @@
 """Lint the SQL of the migrations with squawk (locks, unsafe changes).
 
-A contract step, which drops or renames what the release before still uses, is refused unless its
-migration announces it by `contract = "why"`; deploy.yml then asks for -e allow_contract=true.
+A contract step, which drops, renames or revokes what the release before still uses, is refused
+unless its migration announces it by `contract = "why"`; deploy.yml then asks for
+-e allow_contract=true.
 """
 
 import os
@@ -11,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from scripts.contract_steps import losses
 from scripts.release_migrations import constants
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,7 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # the models want them. Later ones are linted with all rules.
 FIRST = "0001"
 # 15 is the oldest server; ids are made by the clients; migrations/env.py sets the time-outs.
-EXCLUDED = "prefer-identity,require-lock-timeout,require-statement-timeout"
+# contract_steps.py finds what is dropped and not made anew.
+EXCLUDED = (
+    "prefer-identity,require-lock-timeout,require-statement-timeout,ban-drop-function,ban-drop-view"
+)
 # What an announced contract step may do.
 CONTRACT = (
     "ban-drop-column,ban-drop-table,renaming-column,renaming-table,changing-column-type,"
@@ -64,20 +69,24 @@ def main() -> int:
 
 
 def findings(revision: str, sql: str, announced: bool) -> bool:
-    """Print what squawk finds in a migration; whether it found anything.
+    """Print what is wrong with a migration; whether anything is.
 
     Args:
         revision: of the migration.
         sql: what it runs.
         announced: whether it says that it is a contract step.
     """
+    lost = [] if announced else losses(sql)
+    for statement in lost:
+        print(f'{revision}: the release before may need this; say: contract = "why": {statement}')
     excluded = f"{EXCLUDED},{CONTRACT}" if announced else EXCLUDED
     options = ["--pg-version=15", f"--exclude={excluded}"]
     with tempfile.NamedTemporaryFile("w", prefix=f"{revision}-", suffix=".sql") as file:
         # Each migration has a transaction of its own; printed, all are in one.
         file.write(f"BEGIN;\n{sql.rstrip().removesuffix('COMMIT;')}\nCOMMIT;\n")
         file.flush()
-        return bool(subprocess.run(["squawk", *options, file.name], check=False).returncode)
+        squawk = subprocess.run(["squawk", *options, file.name], check=False)
+    return bool(lost or squawk.returncode)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import indent
 
 from scripts import internal_ca
-from scripts.inventory import parse, vault
+from scripts.inventory import parse, vault, write_vault
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,10 +57,7 @@ def main(name: str) -> None:
         PASSWORD.touch(mode=0o600)
         PASSWORD.write_text(fresh_secret() + "\n")
     text = text.rstrip("\n") + "\n" + "".join(_line(*item) for item in missing.items())
-    draft = path.with_suffix(".draft")
-    vault("encrypt", "--output", draft, "-", text=text)
-    draft.chmod(0o600)
-    draft.rename(path)
+    write_vault(path, text)
     print(
         f"{path.relative_to(ROOT)} is written: {', '.join(missing)}. Its password is in "
         ".vault-password: keep a copy elsewhere, and never commit it."

@@ -7,7 +7,7 @@ import sys
 
 import yaml
 
-from scripts.inventory import parse, vault
+from scripts.inventory import parse, vault, write_vault
 from scripts.make_secrets import ROOT, fresh_secret
 
 KINDS = {
@@ -43,7 +43,7 @@ def main(name: str, *kinds: str) -> None:
         names = [name for kind in kinds for name in KINDS[kind]]
         values["vault_before"] = {name: values[f"vault_{name}"] for name in names}
         values |= {f"vault_{name}": fresh_secret() for name in names}
-    vault("encrypt", "--output", path, "-", text=yaml.safe_dump(values, sort_keys=False))
+    write_vault(path, yaml.safe_dump(values, sort_keys=False))
     print(f"{path.relative_to(ROOT)} is changed.")
 
 

@@ -11,6 +11,7 @@ from migrations.ddl import analyze, own, pseudonym
 
 revision = "0006"
 down_revision = "0005"
+contract = "analysts read the views of the schema analytics instead of tables"
 
 MONTHS_AHEAD = 3
 

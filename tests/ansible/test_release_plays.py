@@ -32,6 +32,8 @@ elif verb == "serve":
     state["release"], state["idle"] = state["idle"], state["release"]
 elif verb == "good":
     state["good"] = [*words[1:], state["release"]][0]
+elif verb == "prove" and (here / "astray").exists():
+    sys.exit("fivebox slot: behind nginx answers nobody")
 elif verb == "show":
     print(json.dumps(state))
 (here / "state").write_text(json.dumps(state))
@@ -62,7 +64,7 @@ class Fleet:
             shutil.copytree(ROOT / "playbooks" / place, folder / place)
         shutil.copy(ROOT / "playbooks/rollback.yml", folder)
         for path in folder.rglob("*.yml"):
-            text = re.sub(f"cmd: {COMMAND}(.*)", r'cmd: "{{ command }}\1"', path.read_text())
+            text = re.sub(f"(cmd|path): {COMMAND}(.*)", r'\1: "{{ command }}\2"', path.read_text())
             text = text.replace(COMMAND, "{{ command }}").replace("become: true", "become: false")
             path.write_text(text)
         lock = (ROOT / "roles/app/files/host/lock.py").read_text()
@@ -182,6 +184,37 @@ def test_a_release_of_an_older_schema_is_refused(fleet: Fleet) -> None:
     assert releases(fleet) == ["1.0"] * 2
 
 
+# The first steps of a deploy.
+CHECK = """
+- hosts: api
+  gather_facts: false
+  vars_files: [vars/release.yml]
+  vars: {release_verb: test}
+  tasks:
+    - ansible.builtin.include_tasks: tasks/release/lock.yml
+      when: inventory_hostname == release_keeper
+    - ansible.builtin.include_tasks: tasks/release/guarded.yml
+      vars: {step: check}
+    - ansible.builtin.include_tasks: tasks/release/free.yml
+      when: inventory_hostname == release_keeper
+"""
+
+
+def test_an_archive_of_an_older_schema_is_refused(fleet: Fleet) -> None:
+    (fleet.folder / "check.yml").write_text(CHECK)
+    # About the settings of a whole inventory, and the room on the disk.
+    (fleet.folder / "tasks/validate_settings.yml").write_text("[]\n")
+    check = fleet.folder / "tasks/release/check.yml"
+    check.write_text(check.read_text().replace("/opt/fivebox", "/").replace("600", "0"))
+    for name in fleet.hosts:
+        fleet.put(name, outdated=["3.0"])
+    status, text = fleet.play("check.yml")
+    assert status
+    assert "a release since 3.0 contracted the schema" in text
+    status, text = fleet.play("check.yml", "-e", "allow_contract=true")
+    assert not status, text
+
+
 def test_the_lock_of_a_run_that_was_cut_off_is_broken_on_request(fleet: Fleet) -> None:
     fleet.lock("take", "ada@desk (deploy 9)", "30")
     status, text = fleet.play("rollback.yml")
@@ -194,11 +227,38 @@ def test_the_lock_of_a_run_that_was_cut_off_is_broken_on_request(fleet: Fleet) -
     assert fleet.lock("show") == "free"
 
 
+def test_a_lock_that_expired_is_held_on_unless_another_took_it(fleet: Fleet) -> None:
+    key = fleet.lock("take", "ada@desk (deploy 9)", "5")
+    file = fleet.folder / "lock"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"expires": 1}))
+    assert fleet.lock("show") == "free"
+    fleet.lock("hold", key)
+    assert fleet.lock("show").startswith("ada@desk (deploy 9) holds the lock")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"expires": 1}))
+    fleet.lock("take", "bob@desk (rollback)", "5")
+    fleet.lock("hold", key)
+    assert fleet.lock("show").startswith("bob@desk (rollback) holds the lock")
+
+
 def test_a_limit_that_leaves_out_a_host_is_refused(fleet: Fleet) -> None:
     status, text = fleet.play("rollback.yml", "--limit", "api2")
     assert status
     assert "--limit leaves out api1;" in text
     assert releases(fleet) == ["2.0"] * 2
+
+
+def test_each_host_is_verified_by_what_answers_there(fleet: Fleet) -> None:
+    text = (ROOT / "playbooks/verify.yml").read_text().partition("- name: (2/3)")[0]
+    text = text.replace("cmd: /usr/local/sbin/fivebox", "cmd: {{ command }}")
+    text = re.sub("cmd: (.*)", r'cmd: "\1"', text).replace("become: true", "become: false")
+    (fleet.folder / "verify.yml").write_text(text)
+    status, text = fleet.play("verify.yml")
+    assert not status, text
+    assert fleet.done("api2") == ["prove http://127.0.0.1"]
+    (fleet.folder / "api2/astray").touch()
+    status, text = fleet.play("verify.yml")
+    assert status
+    assert "fivebox slot: behind nginx answers nobody" in text
 
 
 # The last step is never taken: one before met a host that did not answer.
@@ -252,6 +312,87 @@ def test_a_host_that_does_not_answer_stops_the_release(fleet: Fleet, strategy: s
     assert releases(fleet) == ["2.0"] * 2
     assert "good --forget" not in fleet.done("api1")
     assert fleet.lock("show") == "free"
+
+
+# The first host is the primary of a cluster.
+POINT = """
+- hosts: api
+  gather_facts: false
+  ignore_unreachable: true
+  vars_files: [vars/release.yml]
+  vars: {release_verb: test}
+  environment:
+    PGHOST: "{{ inventory_hostname }}"
+  tasks:
+    - ansible.builtin.include_tasks: tasks/release/lock.yml
+      when: inventory_hostname == release_keeper
+    - ansible.builtin.set_fact:
+        release_migrates: "{{ migrates | default(true) | bool }}"
+    - ansible.builtin.include_tasks: tasks/release/guarded.yml
+      vars: {step: restore_point}
+    - ansible.builtin.set_fact:
+        release_noted: it failed
+    - ansible.builtin.include_tasks: tasks/release/free.yml
+      when: inventory_hostname == release_keeper
+"""
+PSQL = """#!/bin/sh
+case "$*" in
+*in_recovery*) [ "$PGHOST" = api1 ] && echo t || echo f;;
+*) echo "$*" >> {folder}/psql.log;;
+esac
+"""
+
+
+@pytest.fixture
+def migrating(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    """Hosts with a database."""
+    (fleet.folder / "point.yml").write_text(POINT)
+    psql = fleet.folder / "psql"
+    psql.write_text(PSQL.format(folder=fleet.folder))
+    psql.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fleet.folder}:{os.environ['PATH']}")
+    return fleet
+
+
+def back_up(fleet: Fleet) -> None:
+    """Let the hosts have the command that names moments for a restore."""
+    for name in fleet.hosts:
+        command = fleet.folder / name / "fivebox-restore-point"
+        command.write_text(f'#!/bin/sh\necho "$1@{name}" | tee -a {fleet.folder}/points\n')
+        command.chmod(0o755)
+
+
+def test_the_primary_names_the_moment_before_migrations(migrating: Fleet) -> None:
+    back_up(migrating)
+    text = migrating.play("point.yml")[1]
+    assert (migrating.folder / "points").read_text() == "before-3.0@api1\n"
+    told = "restore.yml goes back to before {} migrations by before-3.0@api1"
+    assert told.format("the") in text
+    assert told.format("its") in text
+    assert not (migrating.folder / "psql.log").exists()
+
+
+def test_a_restore_point_is_named_within_its_letters(migrating: Fleet) -> None:
+    back_up(migrating)
+    archive = f"fivebox-3.0~{'x' * 60}.tar.gz"
+    migrating.play("point.yml", "-e", f"app_release_archive={archive}")
+    name = (migrating.folder / "points").read_text().partition("@")[0]
+    assert name == f"before-3.0-{'x' * 60}"[:41]
+
+
+def test_without_backups_the_moment_is_named_in_the_log(migrating: Fleet) -> None:
+    text = migrating.play("point.yml")[1]
+    logged = (migrating.folder / "psql.log").read_text()
+    assert logged.count("pg_create_restore_point('before 3.0')") == 1
+    assert "restore.yml" not in text
+
+
+def test_without_migrations_there_is_no_restore_point(migrating: Fleet) -> None:
+    back_up(migrating)
+    text = migrating.play("point.yml", "-e", "migrates=false")[1]
+    assert "it failed" in text
+    assert "restore.yml" not in text
+    assert not (migrating.folder / "points").exists()
 
 
 # What a step runs of the role, and tasks that are not about the host.

@@ -79,3 +79,16 @@ def test_where_there_is_nothing_to_forget_the_vault_stays(project: Path) -> None
     assert "there is nothing to forget" in told
     assert "changed" not in told
     assert file.read_bytes() == before
+
+
+def test_a_rotation_that_fails_leaves_the_vault_as_it_was(project: Path) -> None:
+    run(project, "make_secrets")
+    file = project / VAULT
+    before = file.read_bytes()
+    # As a disk that is full, or a power that fails: the new vault does not get written.
+    file.with_suffix(".draft").mkdir()
+
+    assert run(project, "rotate_secrets", "jwt").returncode
+
+    assert file.read_bytes() == before
+    assert file.stat().st_mode & 0o077 == 0

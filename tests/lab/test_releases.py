@@ -339,6 +339,7 @@ def test_an_emergency_rollback_takes_the_lock_and_minds_the_schema(
     archive = releases.build("0.1.0+cut-off", migration="SELECT 1", contract="nobody reads it")
     played = _deploy(operator, archive, "-e", "allow_contract=true")
     assert not played.failed, played.output
+    assert "before-0.1.0+cut-off@" in played.output
     host.ssh("/usr/local/sbin/fivebox lock take 'ada@desk (deploy 9)' 30")
     try:
         played = operator.play("rollback", "-e", "break_lock=true")

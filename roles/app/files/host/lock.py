@@ -11,13 +11,18 @@ from pathlib import Path
 LOCK = Path("/opt/fivebox/lock")
 
 
-def held():
-    """The lock in force; None when there is none, or it has expired."""
+def written():
+    """The lock that was taken last, though it may have expired; None when it was given back."""
     try:
-        lock = json.loads(LOCK.read_text())
+        return json.loads(LOCK.read_text())
     except (FileNotFoundError, ValueError):
         return None
-    return lock if lock["expires"] > time.time() else None
+
+
+def held():
+    """The lock in force; None when there is none, or it has expired."""
+    lock = written()
+    return lock if lock and lock["expires"] > time.time() else None
 
 
 def told(lock):
@@ -43,10 +48,12 @@ def take(holder, minutes, force):
 
 
 def hold(key):
-    """Hold the lock for as long again; ends with a line when it is not, or no longer, one's own."""
-    lock = held()
+    """Hold the lock for as long again; ends with a line when another has taken it since."""
+    lock = written()
+    # One that expired while the operator's machine slept, and that nobody took, is one's own still.
     if not lock or lock["key"] != key:
-        sys.exit(f"fivebox lock: {told(lock) if lock else 'the lock has expired'}")
+        lock = held()
+        sys.exit(f"fivebox lock: {told(lock) if lock else 'another has had the lock since'}")
     write(lock)
 
 

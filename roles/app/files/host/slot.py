@@ -281,6 +281,22 @@ def serve(nginx):
         raise Fault(f"behind nginx answers {found or 'nobody'} instead of {version}")
 
 
+def prove(nginx):
+    """See that behind the nginx of this host what its links say answers, and is sound."""
+    version = release(serving())
+    status, health = get_json(to_nginx(nginx), "/health")
+    if status == 200 and health.get("version") == version:
+        return
+    answered = f"{health.get('version') or 'nobody'} ({status})" if status else "nobody"
+    down = [
+        f"/health: {name} is {check['status']}"
+        for name, check in health.get("checks", {}).items()
+        if check["status"] != "up"
+    ]
+    told = f"behind nginx answers {answered} instead of {version} (200)"
+    raise Fault("; ".join([told, *down]))
+
+
 def retire(minutes=0):
     """Stop the slot that does not serve, for good, when nobody is connected to it any more.
 
@@ -461,6 +477,7 @@ def main():
     add(start, "start a release in the idle slot").add_argument("version")
     verb = add(serve, "lead the traffic to it, and prove it behind nginx")
     verb.add_argument("nginx", nargs="?", default="", help="URL that nginx serves on this host")
+    add(prove, "see that it answers behind nginx").add_argument("nginx", help="URL, as for serve")
     verb = add(retire, "stop the slot that does not serve, once nobody uses it")
     verb.add_argument("minutes", nargs="?", type=float, default=0, help="that its API stays")
     add(clear, "stop the slot that does not serve, unless it stands by")
@@ -484,7 +501,7 @@ def main():
     try:
         with GUARD.open("w") as guard:
             # One change at a time.
-            if run is not show:
+            if run not in (show, prove):
                 fcntl.flock(guard, fcntl.LOCK_EX)
             run(**words)
     except Fault as fault:
