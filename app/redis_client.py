@@ -3,6 +3,8 @@
 from typing import Any
 
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from app.sentinel_url import SENTINEL_SCHEMES, SentinelUrl
@@ -22,10 +24,13 @@ def connect(url: str, **options: Any) -> Redis:
         return Redis.from_url(url, **options)
     parsed = SentinelUrl.parse(url)
     seconds = {"socket_timeout": SENTINEL_SECONDS, "socket_connect_timeout": SENTINEL_SECONDS}
+    # Else it tries a command ten times more, and for each time ten times to connect: a host that is
+    # gone would hold a request for a minute.
+    once = {"retry": Retry(NoBackoff(), 0)}
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
-        parsed.hosts, sentinel_kwargs={**parsed.options, **seconds}
+        parsed.hosts, sentinel_kwargs={**parsed.options, **seconds, **once}
     )
     client: Redis = sentinel.master_for(  # type: ignore[no-untyped-call]
-        parsed.service, db=parsed.database, **{**parsed.options, **options}
+        parsed.service, db=parsed.database, **{**parsed.options, **once, **options}
     )
     return client

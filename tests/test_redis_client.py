@@ -1,6 +1,11 @@
 """One URL leads to Redis, whether it is one server or whichever a Sentinel names."""
 
+import socket
+import time
+from contextlib import ExitStack
+
 import pytest
+from redis import RedisError
 from redis.sentinel import SentinelConnectionPool
 
 from app.redis_client import connect
@@ -37,3 +42,16 @@ def test_the_options_of_a_client_hold_with_sentinel() -> None:
     assert pool.service_name == "fivebox"
     options = pool.connection_kwargs
     assert (options["db"], options["password"], options["socket_timeout"]) == (1, "p", 0.5)
+
+
+@pytest.mark.parametrize("scheme", ["redis", "redis+sentinel"])
+def test_hosts_that_are_silent_hold_a_request_for_seconds_only(scheme: str) -> None:
+    with ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        hosts = [f"127.0.0.1:{one.getsockname()[1]}" for one in silent]
+        url = f"redis://{hosts[0]}/0" if scheme == "redis" else f"{scheme}://{','.join(hosts)}/x/0"
+        client = connect(url, socket_timeout=0.5, socket_connect_timeout=0.5)
+        begun = time.monotonic()
+        with pytest.raises(RedisError):
+            client.get("key")
+        assert time.monotonic() - begun < 5
