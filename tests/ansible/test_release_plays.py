@@ -261,6 +261,41 @@ def test_each_host_is_verified_by_what_answers_there(fleet: Fleet) -> None:
     assert "fivebox slot: behind nginx answers nobody" in text
 
 
+@pytest.fixture
+def removing(fleet: Fleet) -> Fleet:
+    """The checks of remove_host.yml, without its last play, which stops services."""
+    text = (ROOT / "playbooks/remove_host.yml").read_text().partition("- name: (3/3)")[0]
+    text = re.sub(f"cmd: {COMMAND}(.*)", r'cmd: "{{ command }}\1"', text)
+    text = text.replace("/opt/fivebox", str(fleet.folder)).replace("become: true", "become: false")
+    (fleet.folder / "remove_host.yml").write_text(text)
+    return fleet
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "name one host of the inventory, -e host=NAME"),
+        (("-e", "host=nobody"), "-e host=NAME; nobody is none"),
+        (("-e", "host=api"), "-e host=NAME; api is none"),
+    ],
+)
+def test_a_host_that_is_none_is_not_removed(
+    removing: Fleet, options: tuple[str, ...], told: str
+) -> None:
+    status, text = removing.play("remove_host.yml", *options)
+    assert status
+    assert told in text
+
+
+def test_no_host_is_removed_during_a_release(removing: Fleet) -> None:
+    status, text = removing.play("remove_host.yml", "-e", "host=api2")
+    assert not status, text
+    removing.lock("take", "ada@desk (deploy 9)", "30")
+    status, text = removing.play("remove_host.yml", "-e", "host=api2")
+    assert status
+    assert "ada@desk (deploy 9) holds the lock since" in text
+
+
 # The last step is never taken: one before met a host that did not answer.
 STEPWISE = """
 - hosts: api

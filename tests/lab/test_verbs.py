@@ -68,7 +68,7 @@ def test_maintenance_begins_and_ends(api: Api, operator: Operator) -> None:
     ("options", "line"),
     [
         (("-e", "host=box"), "box is the last host of the group edge"),
-        (("-e", "host=nobody"), "there is no nobody"),
+        (("-e", "host=nobody"), "-e host=NAME; nobody is none"),
         ((), "name one host of the inventory"),
     ],
 )
