@@ -138,7 +138,8 @@ def _choose(settings: Settings, repository: Repository, target: Target) -> Sourc
     if not leading:
         others = ", ".join(str(each) for each in sorted(begun))
         raise Fault(f"no backup leads to timeline {timeline}; there are {others} (--timeline)")
-    fitting = [each for each in leading if each.ended <= at]
+    # A backup that ended within the second of the target may have ended after it.
+    fitting = [each for each in leading if each.ended < at]
     if not fitting:
         oldest = datetime.fromtimestamp(leading[0].ended, UTC)
         raise Fault(
