@@ -335,7 +335,7 @@ def test_a_host_that_does_not_answer_stops_the_release(fleet: Fleet, strategy: s
     (fleet.folder / "stepwise.yml").write_text(STEPWISE)
     # Asked whether it serves the release, a step would notice by itself; it must without that too.
     cutover = fleet.folder / "tasks/release/cutover.yml"
-    cutover.write_text(cutover.read_text().partition("- name: Ask what")[0])
+    cutover.write_text(cutover.read_text().partition("- name: See that the host serves it")[0])
     fleet.lose("api2")
     status, text = fleet.play("stepwise.yml", strategy=strategy)
     assert status

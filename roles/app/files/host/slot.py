@@ -430,6 +430,20 @@ def kept_good():
     return [name for name in names if (ROOT / "releases" / name / "installed").exists()]
 
 
+def recover():
+    """Go back to the last good release, if the host stopped before what serves was known to be one.
+
+    A deploy that loses a host takes the others back.
+    """
+    version, known = release(serving()), kept_good()
+    if not known or known[-1] == version or (ROOT / "releases" / known[-1] / OUTDATED).exists():
+        return
+    start(known[-1])
+    serve("")
+    retire()
+    print(f"back on {known[-1]}; the host stopped before {version} was known to be good")
+
+
 def outdate(version):
     """Note that migrations of a release leave the schema unfit for the others on this host."""
     for folder in (ROOT / "releases").iterdir():
@@ -492,6 +506,7 @@ def main():
     verb = add(good, "note that a release is good")
     verb.add_argument("version", nargs="?", help="else that which serves")
     verb.add_argument("--forget", action="store_true", help="and that later ones are not")
+    add(recover, "after a boot: go back to the last good release, if another serves")
     verb = add(outdate, "note that the schema no longer suits the other releases")
     verb.add_argument("version", help="that contracted it")
     add(prune, "remove old releases").add_argument("count", type=int)
