@@ -78,7 +78,7 @@ def test_a_play_is_run_where_it_is_said(command: str, path: str) -> None:
 
 def test_a_test_that_leaves_a_section_out_fails() -> None:
     with (
-        pytest.raises(AssertionError, match=r"lost-quorum\.md: sections {1, 2, 3} were not run"),
+        pytest.raises(AssertionError, match=r"lost-quorum\.md: sections {1, 2, .*} were not run"),
         Runbook("lost-quorum", str(ROOT / "tests/lab/cluster.py")),
     ):
         pass

@@ -221,6 +221,7 @@ def main() -> None:
             cluster.watch.provoke(standby, Writer(cluster.url("app")))
         late = _faults(cluster, arguments.rounds)
         _send_for_the_lost(cluster)
+        _lose_while_connecting(cluster)
         _lose_primary(cluster)
         _back_up(cluster)
         _restart(cluster)
@@ -328,6 +329,38 @@ def _send_for_the_lost(cluster: Cluster) -> None:
     cluster.primary()
 
 
+def _lose_while_connecting(cluster: Cluster) -> None:
+    """The primary's host is lost after it took the standbys' connections, before it answered.
+
+    It is back before another may lead, so nobody tells them to connect anew.
+    """
+    primary = cluster.primary()
+    standbys = [host for host in cluster.hosts.values() if host is not primary]
+    writer = Writer(cluster.url("app"))
+    # The kernel goes on to accept for a server that does not run.
+    server = "$(head -1 /var/lib/postgresql/*/main/postmaster.pid)"
+    primary.ssh(f"kill -STOP {server}; pkill --full 'postgres: .*walsender'")
+    connecting = (
+        f"{PSQL} -c 'TABLE pg_stat_wal_receiver' | grep --quiet . && exit 1; "
+        f"ss --no-header --tcp state established dst {primary.address}:5432 | grep --quiet ."
+    )
+
+    def all_connect() -> bool:
+        return all(host.succeeds(connecting) for host in standbys)
+
+    until(all_connect, 10)
+    primary.kill()
+    primary.boot()
+    begun = time.monotonic()
+    with writer.writing("connecting"):
+        writer.await_writes(begun, RECOVERY_SECONDS)
+    gap = time.monotonic() - begun
+    figures.record("lost while the standbys connect: until writes", gap, "s", 2 * FAILOVER_SECONDS)
+    if gap > 2 * FAILOVER_SECONDS:
+        sys.exit(f"The standbys followed nobody for {gap:.1f} s")
+    cluster.primary()
+
+
 def _lose_primary(cluster: Cluster) -> None:
     """The runbook of a lost primary: it comes back, its data is copied anew, another is bare."""
     primary = cluster.primary()
@@ -424,7 +457,11 @@ def _lose_quorum(cluster: Cluster) -> None:
     primary = cluster.primary()
     others = [host for host in cluster.hosts.values() if host is not primary]
     writer = Writer(cluster.url("app"))
-    with writer.writing("quorum"), Runbook("lost-quorum", __file__) as book:
+    with (
+        writer.writing("quorum"),
+        tempfile.TemporaryDirectory() as folder,
+        Runbook("lost-quorum", __file__, _desk(cluster, Path(folder))) as book,
+    ):
         writer.await_writes(time.monotonic(), 10)
         for host in others:
             host.kill()
@@ -443,10 +480,32 @@ def _lose_quorum(cluster: Cluster) -> None:
             sys.exit("Two hosts have no leader")
         writer.await_writes(time.monotonic(), RECOVERY_SECONDS)
         others[1].boot()
-    cluster.primary()
+        _lose_two_for_good(cluster, writer, book)
     counted.expect(cluster.hosts.values(), len(MEMBERS))
     if lost := writer.lost():
         sys.exit(f"Lost after a lost quorum: {sorted(lost)[:10]}")
+
+
+def _lose_two_for_good(cluster: Cluster, writer: Writer, book: Runbook) -> None:
+    """The synchronous standby is left, and goes on with two bare hosts."""
+    cluster.primary()
+    kept = next(row["Member"] for row in cluster.members() if row["Role"] == "Sync Standby")
+    gone = [name for name in MEMBERS if name != kept]
+    alone = f"fivebox-cluster alone {kept}"
+    told = cluster.hosts[kept].ssh(alone, check=False).stderr
+    if "etcd has its quorum" not in told:
+        sys.exit(f"A host parts from others that are there: {told}")
+    for name in gone:
+        cluster.hosts[name].kill()
+    begun = time.monotonic()
+    book.run(4, cluster.hosts[kept], HOST=kept)
+    for name in gone:
+        cluster.replace(name)
+        book.run(5, HOST=name)
+    cluster.play("site")
+    writer.await_writes(time.monotonic(), RECOVERY_SECONDS)
+    figures.record("two of three hosts gone for good, until writes", time.monotonic() - begun, "s")
+    cluster.primary()
 
 
 def _lose_cache_leader(cluster: Cluster, rounds: int) -> None:

@@ -50,7 +50,7 @@ RUN_BY: dict[str, dict[str, set[int]]] = {
         "data-deleted": {6, 7},
         "host-lost": {1, 2, 3, 4, 5},
     },
-    "tests/lab/cluster.py": {"lost-primary": {1, 2, 3, 4, 5}, "lost-quorum": {1, 2, 3}},
+    "tests/lab/cluster.py": {"lost-primary": {1, 2, 3, 4, 5}, "lost-quorum": {1, 2, 3, 4, 5}},
 }
 # Commands of many pages, and the test that runs them for all.
 ELSEWHERE = {
