@@ -64,6 +64,12 @@ PROBLEM = {
             "device logged out.",
         },
         "current": {"type": "object", "description": "With 409 and 412: the row as it is now."},
+        "collection": {"type": "string", "description": "With `parent-missing`: that of `ids`."},
+        "ids": {
+            "type": "array",
+            "description": "With `parent-missing`: the rows of the push that belong to none here.",
+            "items": {"type": "string"},
+        },
     },
 }
 PROBLEM_CONTENT = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -130,6 +130,9 @@ class Settings(BaseSettings):
     )
     rate_limits_enabled: bool = Field(True, description="Feature flag: limits per client.")
     rate_limit_default: str = Field("100 per 15 minutes", description="Per user, else per address.")
+    rate_limit_sync: str = Field(
+        "1000 per 15 minutes", description="Calls of sync per user, apart from the others."
+    )
     rate_limit_login: str = Field("5 per 15 minutes", description="Log-in attempts per address.")
     rate_limit_mail: str = Field("10 per hour", description="Mails asked for, per address.")
     rate_limit_export: str = Field("3 per hour", description="Exports of all one's data, per user.")
@@ -159,7 +162,9 @@ class Settings(BaseSettings):
         description="Rows of a push, else 413; and of one answer to a pull.",
     )
     sync_max_bytes: int = Field(
-        8_388_608, ge=1024, description="Body of a push; a larger one is refused with 413."
+        8_388_608,
+        ge=1024,
+        description="Body of a push, else 413; and, about, of one answer to WatermelonDB's pull.",
     )
     products: CommaList = Field(("habits",), description="Products to serve.")
     content_cache_seconds: int = Field(
@@ -277,7 +282,11 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "rate_limit_default", "rate_limit_login", "rate_limit_mail", "rate_limit_export"
+        "rate_limit_default",
+        "rate_limit_sync",
+        "rate_limit_login",
+        "rate_limit_mail",
+        "rate_limit_export",
     )
     @classmethod
     def refuse_unclear_limit(cls, text: str) -> str:

@@ -155,6 +155,7 @@ def _defaults() -> dict[str, str]:
         "FIVEBOX_LOG_LEVEL": "WARNING",
         # Who tries things out by hand is not to be stopped after a hundred requests.
         "FIVEBOX_RATE_LIMIT_DEFAULT": "10000 per 15 minutes",
+        "FIVEBOX_RATE_LIMIT_SYNC": "10000 per 15 minutes",
         "FIVEBOX_RATE_LIMIT_LOGIN": "100 per 15 minutes",
     }
 

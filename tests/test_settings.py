@@ -76,6 +76,7 @@ def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> 
     [
         ("RATE_LIMIT_LOGIN", "5 in 15 minutes", "must be a limit such as"),
         ("RATE_LIMIT_DEFAULT", "", "must be a limit such as"),
+        ("RATE_LIMIT_SYNC", "1000", "must be a limit such as"),
         ("RATE_LIMIT_MAIL", "often", "must be a limit such as"),
         ("RATE_LIMIT_EXPORT", "3 per", "must be a limit such as"),
         ("PRODUCTS", "habits, habits", "names a product twice"),

@@ -1,7 +1,11 @@
 """Removing what is long gone, user by user: row-level security stays in force."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
+import structlog
 from sqlalchemy import ColumnElement, delete, exists, func, select, text
 
 from app.accounts.models import Device, User
@@ -13,65 +17,94 @@ from app.sync.models import SyncSession
 
 DEVICE_DAYS = 90
 SESSION_DAYS = 90
+# A full account has many rows, and nobody waits for the answer. For one transaction.
+PATIENCE = text("SELECT set_config('statement_timeout', '600s', true)")
+
+logger = structlog.get_logger(__name__)
 
 
-def purge(days: int) -> tuple[int, int, int]:
+@dataclass
+class Tally:
+    """What a run removed; `failed` counts the users of whom it removed nothing, by a fault."""
+
+    rows: int = 0
+    devices: int = 0
+    sessions: int = 0
+    failed: int = 0
+
+
+def purge(days: int) -> Tally:
     """Remove tombstones, ended devices and old sync sessions; one transaction per user.
 
     `sync_state.purge_floor` rises to the highest revision removed: a client that last pulled
-    before it has missed a deletion and must fetch everything.
+    before it has missed a deletion and must fetch everything. What fails is logged, and tried
+    again by the next run.
 
     Args:
         days: age of the tombstones to remove; devices ended 90 days ago go too, and sync
             sessions of that age.
-
-    Returns:
-        the number of rows, of devices and of sync sessions removed.
     """
     act_as(None, scope="accounts")
     users = db.session.scalars(select(User.id)).all()
     db.session.commit()
-    rows = devices = sessions = 0
+    tally = Tally()
     now = datetime.now(UTC)
     conditions = {
         model: (model.deleted_at < now - timedelta(days=days), *_without_children(model))
         for model in owned_models()
     }
     for user_id in users:
-        act_as(user_id)
-        # The counter's lock keeps out writers, which could revive a row meanwhile.
-        db.session.execute(text("SELECT FROM sync_state FOR UPDATE"))
-        floor = 0
-        for model, gone in conditions.items():
-            removed = db.session.scalars(
-                delete(model).where(model.user_id == user_id, *gone).returning(model.rev)
-            ).all()
-            rows += len(removed)
-            floor = max(floor, *removed, 0)
-        db.session.execute(
-            text("UPDATE sync_state SET purge_floor = greatest(purge_floor, :floor)"),
-            {"floor": floor},
+        try:
+            rows, devices, sessions = _purge(user_id, conditions, now)
+        except Exception as error:
+            db.session.rollback()
+            tally.failed += 1
+            logger.error(
+                "purge of rows failed", event_kind="error", user_id=str(user_id), exc_info=error
+            )
+            continue
+        tally.rows += rows
+        tally.devices += devices
+        tally.sessions += sessions
+    return tally
+
+
+def _purge(
+    user_id: UUID,
+    conditions: Mapping[type[OwnedRow], Sequence[ColumnElement[bool]]],
+    now: datetime,
+) -> tuple[int, int, int]:
+    act_as(user_id)
+    db.session.execute(PATIENCE)
+    # The counter's lock keeps out writers, which could revive a row meanwhile.
+    db.session.execute(text("SELECT FROM sync_state FOR UPDATE"))
+    rows = floor = 0
+    for model, gone in conditions.items():
+        removed = db.session.scalars(
+            delete(model).where(model.user_id == user_id, *gone).returning(model.rev)
+        ).all()
+        rows += len(removed)
+        floor = max(floor, *removed, 0)
+    db.session.execute(
+        text("UPDATE sync_state SET purge_floor = greatest(purge_floor, :floor)"),
+        {"floor": floor},
+    )
+    ended = func.coalesce(Device.revoked_at, Device.expires_at)
+    devices = db.session.scalars(
+        delete(Device)
+        .where(Device.user_id == user_id, ended < now - timedelta(days=DEVICE_DAYS))
+        .returning(Device.id)
+    ).all()
+    sessions = db.session.scalars(
+        delete(SyncSession)
+        .where(
+            SyncSession.user_id == user_id,
+            SyncSession.last_at < now - timedelta(days=SESSION_DAYS),
         )
-        ended = func.coalesce(Device.revoked_at, Device.expires_at)
-        devices += len(
-            db.session.scalars(
-                delete(Device)
-                .where(Device.user_id == user_id, ended < now - timedelta(days=DEVICE_DAYS))
-                .returning(Device.id)
-            ).all()
-        )
-        sessions += len(
-            db.session.scalars(
-                delete(SyncSession)
-                .where(
-                    SyncSession.user_id == user_id,
-                    SyncSession.last_at < now - timedelta(days=SESSION_DAYS),
-                )
-                .returning(SyncSession.device_id)
-            ).all()
-        )
-        db.session.commit()
-    return rows, devices, sessions
+        .returning(SyncSession.device_id)
+    ).all()
+    db.session.commit()
+    return rows, len(devices), len(sessions)
 
 
 def owned_models() -> list[type[OwnedRow]]:

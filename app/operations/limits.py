@@ -30,7 +30,7 @@ def init_app(app: APIFlask) -> None:
     app.config.update(
         RATELIMIT_STORAGE_URI=f"{SCHEME}redis://",
         RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.client.connection_pool},
-        # Over all endpoints together; a "default" limit would count each endpoint apart.
+        # Over all endpoints but sync together; a "default" limit would count each endpoint apart.
         RATELIMIT_APPLICATION=_default_limit,
         RATELIMIT_STRATEGY=STRATEGY,
         # Another strategy keeps other types under the same keys, which Redis refuses.

@@ -4,9 +4,11 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, current_app, request
+from flask_limiter import ExemptionScope
 
 from app.accounts.authentication import auth, current_user_id
 from app.errors import Problem
+from app.extensions import limiter
 from app.pages import PageQuery
 from app.settings import Settings
 from app.sync import rounds, rxdb, watermelondb
@@ -24,6 +26,16 @@ from app.sync.schemas import (
 )
 
 sync = APIBlueprint("sync", __name__, url_prefix="/v1/sync", tag="Sync")
+
+
+def _sync_limit() -> str:
+    return _settings().rate_limit_sync
+
+
+# A device pulls each collection every minute and after each change on another: that must not take
+# from what its user may ask besides.
+limiter.exempt(sync, flags=ExemptionScope.APPLICATION)
+limiter.shared_limit(_sync_limit, scope="sync")(sync)
 
 
 class TooManyRows(Problem):
@@ -50,7 +62,7 @@ def pull_collection(collection: str, query: PullQuery) -> Response:
 @sync.auth_required(auth)
 @sync.input(PushInput, arg_name="data")
 @sync.output(PushOutput)
-@sync.doc(responses={409: "`parent-missing`: a row belongs to one that is not here yet."})
+@sync.doc(responses={409: "`parent-missing`: rows, in `ids`, belong to ones not here yet."})
 def push_collection(collection: str, data: PushInput) -> Response:
     """RxDB: push changed documents; the answer is the present state of those in conflict."""
     _refuse_many(len(data.root))
@@ -63,7 +75,11 @@ def push_collection(collection: str, data: PushInput) -> Response:
 @sync.output(ChangesOutput)
 def pull_changes(query: ChangesQuery) -> Response:
     """WatermelonDB: pull what changed in all collections."""
-    return _json(watermelondb.pull(current_user_id(), query, _settings().sync_max_rows))
+    settings = _settings()
+    body = watermelondb.pull(
+        current_user_id(), query, settings.sync_max_rows, settings.sync_max_bytes
+    )
+    return _json(body)
 
 
 @sync.post("")
@@ -71,7 +87,12 @@ def pull_changes(query: ChangesQuery) -> Response:
 @sync.input(ChangesInput, arg_name="data")
 @sync.input(ChangesPushQuery, location="query", arg_name="query")
 @sync.output({}, 204)
-@sync.doc(responses={409: "Another device changed a row since your pull, or `parent-missing`."})
+@sync.doc(
+    responses={
+        409: "Another device changed a row since your pull; or `parent-missing`: rows, in `ids`, "
+        "belong to ones not here yet."
+    }
+)
 def push_changes(query: ChangesPushQuery, data: ChangesInput) -> str:
     """WatermelonDB: push local changes, all or nothing."""
     tables = data.root.values()

@@ -93,7 +93,9 @@ def push(collection: Collection, user_id: UUID, rows: list[PushRow]) -> bytes:
         states: dict[str, Body | None] = {}
         conflicts: list[str] = []
         for row, (row_id, state) in zip(rows, wanted.items(), strict=True):
-            if stored[row_id].equals(state):
+            if stored[row_id].equals(state) and not _is_news(
+                collection, stored[row_id], row, state
+            ):
                 continue
             if _is_assumed(collection, stored[row_id], row.assumedMasterState):
                 states[row_id] = state
@@ -138,6 +140,20 @@ def _owned(collection: Collection, document: dict[str, Any]) -> dict[str, Any]:
         for name, value in document.items()
         if name not in ignored and not name.startswith("_")
     }
+
+
+def _is_news(
+    collection: Collection, stored: store.Stored, row: PushRow, state: Body | None
+) -> bool:
+    """Whether a client must hear of a row that is as it wants it but for its form.
+
+    One that knew it would otherwise go on with what it sent.
+    """
+    return (
+        state is not None
+        and not store.is_as_sent(_owned(collection, row.newDocumentState), state)
+        and _is_assumed(collection, stored, row.assumedMasterState)
+    )
 
 
 def _is_assumed(

@@ -73,14 +73,23 @@ def changes(collections: tuple[Collection, ...]) -> str:
     """What changed in all collections, for WatermelonDB; one statement, one snapshot.
 
     `since_<n>` is the revision that the client has of collection n: 0 for one that is new to it.
-    Deletions up to `known` are left out.
+    Deletions up to `known` are left out. `bytes` is the sum up to the row: the first row that makes
+    it more than `max_bytes` is the last.
     """
     parts = [_changes_of(number, collection) for number, collection in enumerate(collections)]
     return f"""
-    SELECT s.rev AS newest, s.purge_floor, c.number, c.rev, c.id, c.document
+    SELECT s.rev AS newest, s.purge_floor, c.number, c.rev, c.id, c.document, c.bytes
     FROM sync_state AS s LEFT JOIN LATERAL (
-        SELECT * FROM ({" UNION ALL ".join(parts)}) AS u
-        ORDER BY rev, number, id LIMIT %(limit)s::bigint
+        SELECT * FROM (
+            SELECT *, coalesce(octet_length(document), 0) AS size,
+                sum(coalesce(octet_length(document), 0))
+                    OVER (ORDER BY rev, number, id ROWS UNBOUNDED PRECEDING) AS bytes
+            FROM (
+                SELECT * FROM ({" UNION ALL ".join(parts)}) AS u
+                ORDER BY rev, number, id LIMIT %(limit)s::bigint
+            ) AS v
+        ) AS w
+        WHERE %(max_bytes)s::bigint IS NULL OR bytes - size <= %(max_bytes)s::bigint
     ) AS c ON true
     WHERE s.user_id = %(user_id)s
     ORDER BY c.rev, c.number, c.id

@@ -22,9 +22,20 @@ _DERIVED_ID = re.compile(r"[A-Za-z0-9_:-]{1,80}")
 
 
 class ParentMissing(Conflict):
-    """A row was pushed before the row that it belongs to; nothing is written."""
+    """Rows were pushed before the rows that they belong to; nothing is written.
+
+    `collection` and `ids` in the body name all of the first collection that has any.
+    """
 
     type = "parent-missing"
+
+    def __init__(self, collection: str, ids: list[str]) -> None:
+        super().__init__(
+            f"Rows of {collection}, the first {ids[0]}, belong to rows that are not here yet; "
+            "push those first, then these again.",
+            collection=collection,
+            ids=ids,
+        )
 
 
 class Stored(NamedTuple):
@@ -96,6 +107,25 @@ def validate(collection: Collection, row_id: str, values: Mapping[str, Any], pla
     return fields
 
 
+def is_as_sent(values: Mapping[str, Any], state: Body) -> bool:
+    """Whether a row is stored as the client has it: the rules of a product may trim and sort.
+
+    Args:
+        values: as they were sent.
+        state: what `validate` made of them.
+    """
+    return all(
+        value == values[name] or not _is_plain(value) for name, value in state if name in values
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is the same in JSON; a moment, for one, has many forms there."""
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return isinstance(value, str | int | float)
+
+
 def read(
     collection: Collection, user_id: UUID, wanted: Mapping[str, str | None]
 ) -> dict[str, Stored]:
@@ -128,13 +158,14 @@ def write(
 ) -> int:
     """Store new states of rows, and what follows from them; the caller commits.
 
-    A row whose parent is deleted is stored as deleted.
+    A row whose parent is deleted is stored as deleted. One that is so already gets a new revision.
 
     Args:
         collection: of the rows.
         user_id: whose they are.
         stored: what is there now, by `read`.
-        states: what shall be, for rows that differ from it; None deletes.
+        states: what shall be, for rows that differ from it or that the client must hear of; None
+            deletes.
 
     Returns:
         the number of rows written.
@@ -144,15 +175,16 @@ def write(
     """
     deleted = [row_id for row_id, state in states.items() if state is None]
     kept = {row_id: state.model_dump() for row_id, state in states.items() if state is not None}
-    orphan = next((row_id for row_id in kept if not stored[row_id].parent_found), None)
-    if orphan is not None:
-        raise ParentMissing(
-            f"The row {orphan} of {collection.name} belongs to a row that is not here yet; "
-            "push that one first, then this one again."
-        )
+    orphans = [row_id for row_id in kept if not stored[row_id].parent_found]
+    if orphans:
+        raise ParentMissing(collection.name, orphans)
     if deleted:
         parameters: dict[str, Any] = {"user_id": user_id, "ids": deleted}
         note(collection.table, execute(statements.delete(collection), parameters).rowcount)
+    same = [row_id for row_id, state in states.items() if state and stored[row_id].equals(state)]
+    if same:
+        # A row that does not change keeps its revision.
+        execute(statements.delete(collection), {"user_id": user_id, "ids": same})
     if kept:
         rows = [
             {"id": row_id, "_deleted": stored[row_id].parent_deleted, **values}

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import orjson
 
+from app.database.base import OwnedRow
 from app.database.connection import execute
 from app.database.feed import EPOCH, lock_feed
 from app.errors import Conflict, Unprocessable
@@ -25,20 +26,31 @@ CLIENT: Final = "watermelondb"
 SERVER_OWNED = frozenset({"id", *statements.TIMESTAMPS})
 
 
-def pull(user_id: UUID, query: ChangesQuery, max_rows: int) -> bytes:
+class _Cap(NamedTuple):
+    """The most that one answer has; None for no limit. A revision is not cut."""
+
+    rows: int | None
+    bytes: int | None
+
+
+_NONE = _Cap(None, None)
+
+
+def pull(user_id: UUID, query: ChangesQuery, max_rows: int, max_bytes: int) -> bytes:
     """What changed since the last pull, as JSON.
 
-    More rows than the cap are cut after a whole revision, and the next pull goes on; a first pull
-    is not cut below the purge floor, where the next one would have to begin anew.
+    More than the cap is cut after a whole revision, and the next pull goes on; a first pull is not
+    cut below the purge floor, where the next one would have to begin anew.
 
     Args:
         user_id: whose rows.
         query: the client's last pull and, after an update of the app, what its schema gained.
         max_rows: the cap.
+        max_bytes: the cap of their JSON.
     """
     with sync_round(CLIENT, "pull", user_id) as this:
         feed = _Feed(user_id, query)
-        while not feed.read(max_rows):
+        while not feed.read(_Cap(max_rows + 1, max_bytes)):
             pass
         this.rows, this.rev = len(feed.rows), feed.until
     return orjson.dumps(feed.answer())
@@ -53,6 +65,7 @@ class _Changed(NamedTuple):
     rev: int
     id: str | None
     document: str | None
+    bytes: int | None
 
 
 class _Feed:
@@ -68,18 +81,22 @@ class _Feed:
         self.until = self.newest = 0
         self.replaces = False
 
-    def read(self, max_rows: int) -> bool:
-        """Read the rows; False when a purge came between two statements, to read again."""
+    def read(self, cap: _Cap) -> bool:
+        """Read the rows; False when a purge came between two statements, to read again.
+
+        Args:
+            cap: one row more than an answer may have.
+        """
         # What a new schema needs is asked for once: it must not be cut.
-        limit = None if self.touched else max_rows + 1
-        floor = self._select(MAX_REVISION, limit)
+        cap = _NONE if self.touched else cap
+        floor = self._select(MAX_REVISION, cap)
         # Who saw what is newer than all there is saw it before the database was set back.
         if not self.first and not floor <= self.since <= self.newest:
-            self.since, self.first, self.replaces, limit = 0, True, True, None
-            if self._select(MAX_REVISION, None) != floor:
+            self.since, self.first, self.replaces, cap = 0, True, True, _NONE
+            if self._select(MAX_REVISION, cap) != floor:
                 return False
         self.until = self.newest
-        if limit is None or len(self.rows) < limit:
+        if not self._is_full(cap):
             return True
         last = self.rows[-1].rev
         whole = [row for row in self.rows if row.rev < last]
@@ -87,9 +104,13 @@ class _Feed:
             self.rows, self.until = whole, last - 1
             return True
         self.until = max(last, floor)
-        return self._select(self.until, None) == floor
+        return self._select(self.until, _NONE) == floor
 
-    def _select(self, until: int, limit: int | None) -> int:
+    def _is_full(self, cap: _Cap) -> bool:
+        size = (self.rows[-1].bytes or 0) if self.rows else 0
+        return len(self.rows) == cap.rows or (cap.bytes is not None and size > cap.bytes)
+
+    def _select(self, until: int, cap: _Cap) -> int:
         sinces = {
             f"since_{number}": 0 if collection.name in self.touched else self.since
             for number, collection in enumerate(self.collections)
@@ -101,7 +122,8 @@ class _Feed:
                 # Who begins from nothing has no row to drop.
                 "known": MAX_REVISION if self.first else self.since,
                 "until": until,
-                "limit": limit,
+                "limit": cap.rows,
+                "max_bytes": cap.bytes,
                 **sinces,
             },
         )
@@ -150,36 +172,75 @@ def push(user_id: UUID, changes: Mapping[str, TableChanges], last_pulled_at: int
         since = last_pulled_at - 1
         if since // EPOCH < feed.floor // EPOCH or since > feed.rev:
             raise Conflict("Your last pull is not of this feed any more; pull, then push again.")
-        for collection in all_collections().values():
-            if collection.name in changes:
-                this.rows += _push(collection, user_id, changes[collection.name], since)
+        pushed = [
+            _read(collection, user_id, changes[collection.name], since)
+            for collection in all_collections().values()
+            if collection.name in changes
+        ]
+        written: set[type[OwnedRow]] = set()
+        for table in pushed:
+            this.rows += _write(table, user_id, written)
+            written.add(table.collection.model)
 
 
-def _push(collection: Collection, user_id: UUID, changes: TableChanges, since: int) -> int:
+class _Pushed(NamedTuple):
+    """What a client wants of a collection.
+
+    Attributes:
+        collection: of the rows.
+        parents: the ids of the rows' parents, by their own.
+        stored: the rows, before anything of the push is stored.
+        states: what the client wants of each; None is a deleted row.
+        news: the rows that are as the client wants them but for their form.
+    """
+
+    collection: Collection
+    parents: dict[str, str | None]
+    stored: dict[str, store.Stored]
+    states: dict[str, Body | None]
+    news: set[str]
+
+
+def _read(collection: Collection, user_id: UUID, changes: TableChanges, since: int) -> _Pushed:
+    """Look for conflicts before the first write, which may change rows of other collections."""
     sent = _sent(collection, changes)
     parent = collection.parent.column if collection.parent else ""
-    wanted: dict[str, str | None] = {}
+    parents: dict[str, str | None] = {}
     for row_id, (place, values) in sent.items():
         parent_id = values.get(parent) if values else None
-        wanted[row_id] = (
+        parents[row_id] = (
             None if parent_id is None else store.check_parent(parent_id, f"{place}.{parent}")
         )
-    stored = store.read(collection, user_id, wanted)
-    states: dict[str, Body | None] = {}
+    pushed = _Pushed(collection, parents, store.read(collection, user_id, parents), {}, set())
     for row_id, (place, values) in sent.items():
-        row = stored[row_id]
+        row = pushed.stored[row_id]
         state = None
         if values is not None:
             # A client whose schema is older lacks columns; they stay as they are.
             state = store.validate(collection, row_id, {**(row.values or {}), **values}, place)
+        pushed.states[row_id] = state
         if row.equals(state):
-            continue
-        if row.values is not None and row.rev > since:
+            # What is newer than its last pull the client will hear of anyway.
+            if values and state and row.rev <= since and not store.is_as_sent(values, state):
+                pushed.news.add(row_id)
+        elif row.values is not None and row.rev > since:
             raise Conflict(
                 f"The row {row_id} of {collection.name} was changed by another device since your "
                 "last pull; pull, then push again."
             )
-        states[row_id] = state
+    return pushed
+
+
+def _write(pushed: _Pushed, user_id: UUID, written: set[type[OwnedRow]]) -> int:
+    collection, stored = pushed.collection, pushed.stored
+    if collection.parent and collection.parent.model in written:
+        # Their parents are here by now, or what followed from those has changed them.
+        stored = store.read(collection, user_id, pushed.parents)
+    states = {
+        row_id: state
+        for row_id, state in pushed.states.items()
+        if row_id in pushed.news or not stored[row_id].equals(state)
+    }
     return store.write(collection, user_id, stored, states)
 
 

@@ -1,4 +1,4 @@
-// A device whose clock is wrong: imported before all else.
+// A device whose clock is wrong, or whose timers are fast: imported before all else.
 const offset = Number(process.env.CLOCK_OFFSET_MS ?? 0);
 const RealDate = Date;
 
@@ -11,3 +11,10 @@ globalThis.Date = class extends RealDate {
     return RealDate.now() + offset;
   }
 };
+
+const speed = Number(process.env.CLOCK_SPEED ?? 1);
+
+for (const name of speed === 1 ? [] : ['setTimeout', 'setInterval']) {
+  const real = globalThis[name];
+  globalThis[name] = (handler, delay = 0, ...words) => real(handler, delay / speed, ...words);
+}

@@ -1,7 +1,7 @@
 import './clock.js';
 import { createRxDatabase } from 'rxdb';
 import { getRxStorageMemory } from 'rxdb/plugins/storage-memory';
-import { firstValueFrom } from 'rxjs';
+import { filter, firstValueFrom, merge } from 'rxjs';
 import { Api } from './api.js';
 import { collections } from './collections.js';
 import { obey } from './commands.js';
@@ -17,6 +17,10 @@ const statuses = [];
 function watch(replication) {
   replication.error$.subscribe((error) => console.error(error.message));
   return replication;
+}
+
+function start() {
+  live = names.map((name) => watch(syncCollection(database[name], api, { retryTime: 50 })));
 }
 
 class WatchedApi extends Api {
@@ -57,19 +61,25 @@ await obey({
   },
   // The way of an app: all collections at once, for as long as it runs.
   async live() {
-    live = names.map((name) => watch(syncCollection(database[name], api, { retryTime: 50 })));
+    start();
     await Promise.all(live.map((replication) => replication.awaitInSync()));
   },
   async resync() {
     live.forEach((replication) => replication.reSync());
     await Promise.all(live.map((replication) => replication.awaitInSync()));
   },
-  async startOver(name) {
-    const replication = watch(syncCollection(database[name], api, { retryTime: 50 }));
-    await firstValueFrom(replication.error$);
-    const fresh = await startOver(database, name, replication, api, collections[name]);
-    await fresh.awaitInSync();
-    live.push(fresh);
+  // What an app does when a pull of its collections is answered 410.
+  async startOver(order = names) {
+    if (!live.length) start();
+    if (!statuses.includes(410)) {
+      const errors = merge(...live.map((replication) => replication.error$));
+      await firstValueFrom(errors.pipe(filter(() => statuses.includes(410))));
+    }
+    for (const name of order) {
+      const index = names.indexOf(name);
+      live[index] = await startOver(database, name, live[index], api, collections[name]);
+      await live[index].awaitInSync();
+    }
   },
   async rows(name) {
     const documents = await database[name].find().exec();

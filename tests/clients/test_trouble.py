@@ -233,6 +233,23 @@ def test_a_token_that_expires_in_the_middle_of_a_round(
     assert owner_connection.execute(refreshed, [tokens["device_id"]]).fetchone() == (True,)
 
 
+def test_a_device_that_asks_too_often_waits_as_told(kind, new_device, start_server, account):
+    limited = start_server(
+        FIVEBOX_RATE_LIMITS_ENABLED="true", FIVEBOX_RATE_LIMIT_SYNC="2 per 5 seconds"
+    )
+    device = new_device(limited.url)
+    device.call("insert", "habits", [habit(kind)])
+    begun = time.monotonic()
+
+    device.sync()
+    device.sync()
+
+    assert time.monotonic() - begun > 1
+    assert device.call("statuses") == []
+    path = "/v1/habits/read"
+    assert account.client.get(path, headers=account.headers).status_code == 200
+
+
 def test_a_device_away_for_longer_than_deletions_are_kept(
     app, kind, new_device, account, owner_connection
 ):
@@ -243,6 +260,8 @@ def test_a_device_away_for_longer_than_deletions_are_kept(
     other.sync()
     other.call("insert", "habits", [habit(kind, "made-offline")])
     other.call("patch", "habits", "kept", {"name": "Edited offline"})
+    # Of a habit that is purged by the time that this is pushed, and of one that is not.
+    other.call("insert", "progress", [day(6), day(6, "kept")])
     device.call("remove", "habits", "read")
     for _ in range(2):
         # The second time it hears of what it did itself.
@@ -257,15 +276,16 @@ def test_a_device_away_for_longer_than_deletions_are_kept(
     assert app.test_cli_runner().invoke(args=["purge"]).exit_code == 0
 
     if kind == "rxdb":
-        other.call("startOver", "progress")
-        other.call("startOver", "habits")
+        other.call("startOver")
         assert 410 in other.call("statuses")
     else:
         other.sync()
         other.sync()
+    (other.call("resync") if kind == "rxdb" else other.sync())
     device.sync()
 
     assert other.rows().keys() == {"kept", "made-offline"}
     assert other.rows() == device.rows()
-    assert other.rows("progress") == device.rows("progress") == {}
+    assert other.rows("progress") == device.rows("progress")
+    assert other.rows("progress").keys() == {day(6, "kept")["id"]}
     assert other.rows()["kept"]["name"] == "Edited offline"

@@ -90,6 +90,18 @@ def test_a_deletion_wins_over_an_edit(pair, deleted_first):
         assert device.rows("progress") == {}
 
 
+def test_a_day_whose_habit_was_deleted_before_it_went_up_stops_nothing(kind, pair):
+    first, second = pair
+    first.call("insert", "habits", [habit(kind, "brief")])
+    first.call("insert", "progress", [day(4, "brief"), day(4)])
+    first.call("remove", "habits", "brief")
+    settle(first, second)
+
+    for device in pair:
+        assert device.rows().keys() == {"read"}
+        assert device.rows("progress").keys() == {day(4)["id"]}
+
+
 def test_both_make_the_same_day(kind, pair):
     """What then stays is the client's rule; that it is the same everywhere is ours."""
     first, second = pair

@@ -83,6 +83,7 @@ def main() -> None:
                 FIVEBOX_PASSWORD_PEPPER=secrets.token_hex(32),
                 FIVEBOX_LOG_LEVEL="ERROR",
                 FIVEBOX_RATE_LIMIT_DEFAULT="100000000 per hour",
+                FIVEBOX_RATE_LIMIT_SYNC="100000000 per hour",
             )
             measure(servers, arguments.rows, arguments.rounds)
         finally:

@@ -7,6 +7,7 @@ import pytest
 
 from app.extensions import limiter
 from app.operations.metrics import RATE_LIMIT_UNAVAILABLE
+from tests.sync.conftest import Rxdb, Watermelon, habit
 
 # 15 minutes, rounded up to a whole second after the end of the window.
 LONGEST_RESET = 901
@@ -122,6 +123,41 @@ def test_log_in_has_a_tighter_limit(limited, address):
 
     assert [answer.status_code for answer in answers] == [401, 401, 429]
     assert answers[-1].headers["RateLimit-Limit"] == "2"
+
+
+def test_a_day_of_sync_fits_the_limits_as_they_are(limited, register):
+    account = register()
+    account.client = limited()
+    device = Rxdb(account)
+
+    for number in range(10):
+        device.store("habits", (habit(f"h{number}"), None))
+        for collection in ("habits", "progress") * 10:
+            assert device.pull(collection).status_code == 200
+
+    answers = [get(account.client, "203.0.113.12", **account.headers) for _ in range(101)]
+    assert [answer.status_code for answer in answers] == [200] * 100 + [429]
+    # And they take nothing from sync.
+    assert device.pull().status_code == 200
+
+
+def test_sync_has_a_limit_of_its_own(limited, register):
+    client = limited(rate_limit_sync="4 per 15 minutes", rate_limit_default="1 per 15 minutes")
+    account, other = register(), register()
+    account.client = other.client = client
+    device, another = Rxdb(account), Watermelon(account)
+
+    answers = [device.pull(), device.push("habits", (habit(), None)), another.pull()]
+    answers += [another.push({"habits": {"deleted": ["read"]}}), device.pull("progress")]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 204, 429]
+    assert {answer.headers["RateLimit-Limit"] for answer in answers} == {"4"}
+    assert [int(a.headers["RateLimit-Remaining"]) for a in answers] == [3, 2, 1, 0, 0]
+    assert answers[-1].get_json()["type"] == "urn:fivebox:problem:too-many-requests"
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= LONGEST_RESET
+    assert another.pull().status_code == 429
+    assert Rxdb(other).pull().status_code == 200
+    assert get(client, "203.0.113.13", **account.headers).status_code == 200
 
 
 def test_the_documents_are_not_limited(limited):

@@ -26,6 +26,7 @@ class Oracle:
         A writer changes only what it wanted to: all else must be as it was when the writer read
         the row, or another's acknowledged change would be lost here.
         """
+        new, base = _trimmed(new), _trimmed(base)
         present = self.rows.get(row_id)
         if new == present:
             return
@@ -46,6 +47,11 @@ def values_of(row: dict[str, Any] | None) -> Values | None:
     if row is None or row.get("_deleted"):
         return None
     return {name: row[name] for name in FIELDS}
+
+
+def _trimmed(values: Values | None) -> Values | None:
+    """Values as the server stores them."""
+    return None if values is None else {name: text.strip() for name, text in values.items()}
 
 
 class RxdbDevice:

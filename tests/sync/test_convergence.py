@@ -17,7 +17,7 @@ from tests.sync.devices import FIELDS, Oracle, RestWriter, RxdbDevice, Watermelo
 
 EXAMPLES = int(os.environ.get("FIVEBOX_SYNC_EXAMPLES", "25"))
 KINDS = (RxdbDevice, RxdbDevice, WatermelonDevice, WatermelonDevice, RestWriter)
-WORDS = (st.sampled_from("abc"), st.sampled_from(FIELDS), st.sampled_from("xyz"))
+WORDS = (st.sampled_from("abc"), st.sampled_from(FIELDS), st.sampled_from(("x", "y", "x ")))
 EDIT = st.tuples(st.just("edit"), *WORDS)
 STEP = st.tuples(
     st.integers(0, len(KINDS) - 1),

@@ -55,6 +55,19 @@ def test_a_repeat_changes_nothing(rxdb):
     assert rxdb.checkpoint["rev"] == 1
 
 
+@pytest.mark.parametrize("sent", [{"name": "Read "}, {"weekdays": [3, 1]}])
+def test_a_row_that_is_stored_in_another_form_comes_back(rxdb, sent):
+    stored = habit(schedule="weekdays", weekdays=[1, 3])
+    rxdb.store("habits", (stored, None))
+    rxdb.documents()
+
+    rxdb.store("habits", (stored | sent, stored))
+
+    assert rxdb.documents() == {"read": stored}
+    rxdb.store("habits", (stored, stored | sent))
+    assert rxdb.documents() == {}
+
+
 def test_another_devices_edit_is_a_conflict_and_is_shown(rxdb):
     rxdb.store("habits", (habit(), None))
     rxdb.store("habits", (habit(name="Theirs"), habit()))
@@ -131,10 +144,13 @@ def test_a_row_that_was_purged_is_stored_anew(rxdb):
 
 def test_a_child_waits_for_its_parent(rxdb):
     rxdb.store("habits", (habit("other"), None))
+    orphans = [day("2026-01-05"), day("2026-01-06"), day("2026-01-06", "lost")]
 
-    answer = rxdb.push("progress", (day("2026-01-05", "other"), None), (day("2026-01-05"), None))
+    answer = rxdb.push("progress", *((new, None) for new in [day("2026-01-05", "other"), *orphans]))
 
     assert problem(answer) == (409, "parent-missing")
+    body = answer.get_json()
+    assert (body["collection"], body["ids"]) == ("progress", [row["id"] for row in orphans])
     assert rxdb.documents("progress") == {}
     rxdb.store("habits", (habit(), None))
     rxdb.store("progress", (day("2026-01-05"), None))

@@ -151,6 +151,58 @@ def test_a_deletion_of_a_row_changed_since_the_pull_is_a_conflict(watermelon, se
     assert problem(watermelon.push(deleted(habits=["read"]))) == (409, "conflict")
 
 
+def test_a_deletion_wins_over_an_edit_of_its_children_in_the_same_push(watermelon, second):
+    store(watermelon, created(habits=[raw()], progress=[raw_day("2026-01-05")]))
+    watermelon.pull()
+
+    store(
+        watermelon, deleted(habits=["read"]) | updated(progress=[raw_day("2026-01-05", note="x")])
+    )
+
+    changes = second.changes()
+    assert (changes["habits"]["deleted"], changes["progress"]["updated"]) == (["read"], [])
+
+
+def test_a_schedule_and_a_day_may_change_together(watermelon, second):
+    dates = ("2026-01-05", "2026-01-06", "2026-01-07")
+    store(watermelon, created(habits=[raw()], progress=[raw_day(date) for date in dates]))
+    watermelon.pull()
+    weekly = raw(schedule="weekdays", weekdays="[1]")
+
+    store(watermelon, updated(habits=[weekly], progress=[raw_day("2026-01-06", note="x")]))
+
+    days = {row["date"]: row for row in second.changes()["progress"]["updated"]}
+    assert (days["2026-01-06"]["note"], days["2026-01-06"]["streak"]) == ("x", 1)
+
+
+def test_what_another_changed_stays_a_conflict_beside_a_change_of_its_parent(watermelon, second):
+    store(watermelon, created(habits=[raw()], progress=[raw_day("2026-01-05")]))
+    watermelon.pull()
+    second.pull()
+    store(second, updated(progress=[raw_day("2026-01-05", note="theirs")]))
+    weekly = raw(schedule="weekdays", weekdays="[2]")
+
+    mine = updated(habits=[weekly], progress=[raw_day("2026-01-05", note="mine")])
+
+    assert problem(watermelon.push(mine)) == (409, "conflict")
+    (day,) = watermelon.changes()["progress"]["updated"]
+    assert day["note"] == "theirs"
+
+
+@pytest.mark.parametrize("sent", [{"name": "Read "}, {"weekdays": "[3, 1]"}])
+def test_a_row_that_is_stored_in_another_form_comes_back(watermelon, sent):
+    habit = raw(schedule="weekdays", weekdays="[1,3]")
+    store(watermelon, created(habits=[habit]))
+    watermelon.pull()
+
+    store(watermelon, updated(habits=[{**habit, **sent}]))
+
+    (row,) = watermelon.changes()["habits"]["updated"]
+    assert (row["name"], row["weekdays"]) == ("Read", "[1,3]")
+    store(watermelon, updated(habits=[row]))
+    assert watermelon.changes()["habits"]["updated"] == []
+
+
 def test_a_row_that_is_gone_is_made_anew_and_its_deletion_succeeds(watermelon):
     store(watermelon, updated(habits=[raw()]) | deleted(progress=["read:2026-01-05"]))
 
@@ -168,9 +220,14 @@ def test_columns_that_an_old_client_lacks_stay(watermelon, second):
 
 
 def test_a_child_without_its_parent_is_refused(watermelon):
-    answer = watermelon.push(created(progress=[raw_day("2026-01-05")]))
+    orphans = [raw_day("2026-01-05"), raw_day("2026-01-06")]
+
+    answer = watermelon.push(created(habits=[raw("other")], progress=orphans))
 
     assert problem(answer) == (409, "parent-missing")
+    body = answer.get_json()
+    assert (body["collection"], body["ids"]) == ("progress", [row["id"] for row in orphans])
+    assert watermelon.changes()["habits"]["updated"] == []
 
 
 def test_what_a_new_schema_added_comes_whole(watermelon, second):
@@ -211,6 +268,18 @@ def test_more_rows_than_the_cap_come_in_whole_revisions(capped):
     store(capped, created(habits=[raw("e")]))
 
     assert pull_all(Watermelon(capped.account)) == [["a", "b"], ["c", "d", "e"]]
+
+
+def test_more_bytes_than_the_cap_come_in_whole_revisions(account, make_app):
+    account.client = make_app(sync_max_bytes=2000).test_client()
+    device = Watermelon(account)
+    device.pull()
+    for name in "abcde":
+        store(device, created(habits=[raw(name, description=500 * "x")]))
+
+    pages = pull_all(Watermelon(account))
+
+    assert pages == [["a", "b"], ["c", "d"], ["e"]]
 
 
 def test_a_revision_larger_than_the_cap_comes_whole(capped, owner_connection):

@@ -22,6 +22,12 @@ def require_book(book_id: str) -> None:
         raise NotFound("There is no such book.")
 
 
+def ids() -> list[str]:
+    """The ids of all published books."""
+    books = published(COLLECTION).with_only_columns(Document.id)
+    return list(db.session.scalars(books))
+
+
 def titles(locale: str) -> dict[str, str]:
     """The titles of all published books by id, in the language of a locale or the default."""
     wanted = chain([locale], find_collection(COLLECTION).locales)

@@ -3,7 +3,7 @@
 import click
 from flask.cli import with_appcontext
 
-from app.products.reviews import counting, embedded
+from app.products.reviews import books, counting, embedded
 
 
 @click.command()
@@ -20,7 +20,7 @@ def recount() -> None:
 @with_appcontext
 def similarities() -> None:
     """Find out which books are alike to their readers, for the recommendations."""
-    click.echo(f"Stored {embedded.refresh_similarities()} similarities.")
+    click.echo(f"Stored {embedded.refresh_similarities(books.ids())} similarities.")
 
 
 commands = [recount, similarities]

@@ -22,6 +22,8 @@ from app.extensions import db
 
 SHRINKAGE = 5
 NEIGHBOURS = 50
+# Of one reader, the newest: their pairs grow with the square.
+AUTHOR_RATINGS = 300
 # The weight of what all readers think, in ratings: of a book's mean, and of a prediction.
 PRIOR_RATINGS = 5
 PRIOR_SIMILARITY = 0.5
@@ -34,10 +36,15 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('book_similarities'))")
 _CLEAR = text("DELETE FROM book_similarities")
 _FILL = text("""
     INSERT INTO book_similarities (book_id, other_id, similarity, readers)
-    WITH centered AS (
+    WITH newest AS (
+        SELECT book_id, author_id, rating, row_number() OVER (
+            PARTITION BY author_id ORDER BY updated_at DESC, book_id
+        ) AS place
+        FROM book_reviews WHERE visible AND book_id = ANY (CAST(:books AS text[]))
+    ), centered AS (
         SELECT book_id, author_id,
             rating - avg(rating) OVER (PARTITION BY author_id)::double precision AS value
-        FROM book_reviews WHERE visible
+        FROM newest WHERE place <= :author_ratings
     ), pairs AS (
         SELECT a.book_id, b.book_id AS other_id, count(*) AS readers,
             sum(a.value * b.value) / nullif(sqrt(sum(a.value ^ 2) * sum(b.value ^ 2)), 0) AS cosine
@@ -61,7 +68,7 @@ _FILL = text("""
 _RANK = text("""
     WITH everything AS (
         SELECT coalesce(sum(sum)::double precision / nullif(sum(count), 0), :no_mean) AS mean
-        FROM book_ratings
+        FROM book_ratings WHERE book_id = ANY (CAST(:books AS text[]))
     ), own AS (
         SELECT id, rating FROM user_reviews WHERE user_id = :user_id AND deleted_at IS NULL
     ), candidates AS (
@@ -100,8 +107,11 @@ class Pick:
     because: str | None
 
 
-def refresh_similarities() -> int:
+def refresh_similarities(books: list[str]) -> int:
     """Make the table of similar books anew, in one transaction.
+
+    Args:
+        books: ids of the books there are; a review may be of none of them.
 
     Returns:
         the number of its rows.
@@ -109,8 +119,13 @@ def refresh_similarities() -> int:
     db.session.execute(_PATIENCE)
     db.session.execute(_LOCK)
     db.session.execute(_CLEAR)
-    key = {"shrinkage": SHRINKAGE, "neighbours": NEIGHBOURS}
-    made = db.session.connection().execute(_FILL, key).rowcount
+    values = {
+        "books": books,
+        "author_ratings": AUTHOR_RATINGS,
+        "shrinkage": SHRINKAGE,
+        "neighbours": NEIGHBOURS,
+    }
+    made = db.session.connection().execute(_FILL, values).rowcount
     db.session.commit()
     return made
 

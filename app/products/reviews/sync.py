@@ -1,4 +1,4 @@
-"""What syncs: one's own reviews. One of a book that is not there is stored, and shown nowhere."""
+"""What syncs: one's own reviews. One of no book is stored, shown nowhere, and moves nothing."""
 
 from app.products.reviews.models import Review
 from app.products.reviews.schemas import ReviewFields

@@ -66,6 +66,28 @@ def rate(user: Account, book_id: str, rating: int = 4, **fields: Any) -> dict[st
     return body
 
 
+def rate_all(user: Account, ratings: dict[str, int]) -> None:
+    """Review several books, given by their ids."""
+    for book_id, rating in ratings.items():
+        rate(user, book_id, rating)
+
+
+def document(book_id: str = "emma", **changes: Any) -> dict[str, Any]:
+    """A review as RxDB keeps it."""
+    return {
+        "id": book_id,
+        "rating": 4,
+        "title": "",
+        "text": "Fine.",
+        "language": "en",
+        "spoiler": False,
+        "published": True,
+        "notes": "mine",
+        "_deleted": False,
+        **changes,
+    }
+
+
 def summary(client: Any, book_id: str) -> dict[str, Any]:
     """How a book is rated."""
     body: dict[str, Any] = client.get(f"/v1/books/{book_id}/summary").get_json()

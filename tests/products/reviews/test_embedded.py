@@ -7,8 +7,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from app.products.reviews.embedded import AUTHOR_RATINGS
 from tests.conftest import Account
-from tests.products.reviews.conftest import BOOKS, call, rate
+from tests.products.reviews.conftest import BOOKS, book, call, document, rate, rate_all
+from tests.sync.conftest import Rxdb
+
+# Who rates so finds the first two alike.
+ALIKE = {"emma": 5, "faust": 5, "dracula": 1}
 
 
 def recommended(user: Account, **query: Any) -> dict[str, Any]:
@@ -31,9 +36,7 @@ def test_similarity_is_the_shrunk_adjusted_cosine(
 ) -> None:
     ratings = [{"emma": 5, "faust": 4, "dracula": 1}, {"emma": 4, "faust": 5, "dracula": 3}]
     for mine in ratings:
-        user = register()
-        for book_id, rating in mine.items():
-            rate(user, book_id, rating)
+        rate_all(register(), mine)
     assert run("similarities").output == "Stored 2 similarities.\n"
     means = [sum(mine.values()) / 3 for mine in ratings]
     emma = [mine["emma"] - mean for mine, mean in zip(ratings, means, strict=True)]
@@ -55,8 +58,7 @@ def test_a_second_run_forgets_the_first(
     owner_connection: psycopg.Connection,
 ) -> None:
     user = register()
-    for book_id, rating in (("emma", 5), ("faust", 5), ("dracula", 1)):
-        rate(user, book_id, rating)
+    rate_all(user, ALIKE)
     run("similarities")
     assert similarities(owner_connection)[("emma", "faust")] == pytest.approx(1 / 6)
     call(user, "PATCH", "/v1/reviews/faust", {"published": False})
@@ -68,9 +70,7 @@ def test_a_recommendation_tells_which_rating_led_to_it(
     register: Callable[..., Account], run: Callable[..., Any]
 ) -> None:
     for _ in range(5):
-        user = register()
-        for book_id, rating in (("emma", 5), ("faust", 5), ("dracula", 1), ("moby-dick", 1)):
-            rate(user, book_id, rating)
+        rate_all(register(), {**ALIKE, "moby-dick": 1})
     run("similarities")
     reader = register()
     rate(reader, "emma", 5)
@@ -96,9 +96,7 @@ def test_a_book_like_one_that_was_disliked_comes_late(
     register: Callable[..., Account], run: Callable[..., Any]
 ) -> None:
     for _ in range(5):
-        user = register()
-        for book_id, rating in (("emma", 5), ("faust", 5), ("dracula", 1), ("moby-dick", 1)):
-            rate(user, book_id, rating)
+        rate_all(register(), {**ALIKE, "moby-dick": 1})
     run("similarities")
     reader = register()
     rate(reader, "dracula", 1)
@@ -125,6 +123,70 @@ def test_a_new_user_gets_what_many_rate_well_not_one(register: Callable[..., Acc
         "moby-dick": pytest.approx(mean, abs=0.001),
         "dracula": pytest.approx((5 * mean + 12) / 11, abs=0.001),
     }
+
+
+@pytest.mark.usefixtures("books")
+def test_ratings_of_no_book_move_nothing(
+    register: Callable[..., Account],
+    run: Callable[..., Any],
+    owner_connection: psycopg.Connection,
+) -> None:
+    user = register()
+    rate_all(user, ALIKE)
+    run("similarities")
+    before, alike = recommended(register()), similarities(owner_connection)
+    bad = [(document(f"no-book-{number}", rating=1), None) for number in range(50)]
+    good = [(document(f"none-{number}", rating=5), None) for number in range(50)]
+
+    Rxdb(register()).store("reviews", *bad)
+    assert recommended(register()) == before
+    Rxdb(user).store("reviews", *bad, *good)
+
+    run("similarities")
+    assert similarities(owner_connection) == alike
+    assert recommended(register()) == before
+
+
+@pytest.mark.usefixtures("books")
+def test_ratings_of_a_book_that_is_hidden_move_nothing(
+    register: Callable[..., Account],
+    admin: Account,
+    run: Callable[..., Any],
+    owner_connection: psycopg.Connection,
+) -> None:
+    user = register()
+    rate_all(user, ALIKE)
+    hidden = {**book("faust"), "published": False}
+    call(admin, "PUT", "/v1/admin/content/books/faust", hidden)
+
+    assert run("similarities").output == "Stored 0 similarities.\n"
+    assert similarities(owner_connection) == {}
+    scores = {item["book_id"]: item["score"] for item in recommended(register())["items"]}
+    assert scores["moby-dick"] == 3.0
+
+
+def test_of_an_author_the_newest_ratings_count(
+    admin: Account,
+    reader: Account,
+    run: Callable[..., Any],
+    owner_connection: psycopg.Connection,
+) -> None:
+    ids = [f"book-{number:04}" for number in range(AUTHOR_RATINGS + 20)]
+    documents = [{"id": book_id, **book(book_id)} for book_id in ids]
+    answer = call(admin, "POST", "/v1/admin/content/books", {"documents": documents})
+    assert answer.status_code == 200, answer.text
+    rows = [
+        (document(book_id, rating=5 if number % 2 else 1), None)
+        for number, book_id in enumerate(ids)
+    ]
+    device = Rxdb(reader)
+    device.store("reviews", *rows[-20:])
+    device.store("reviews", *rows[:-20])
+
+    run("similarities")
+
+    alike = {book_id for pair in similarities(owner_connection) for book_id in pair}
+    assert alike == set(ids[:-20])
 
 
 @pytest.mark.usefixtures("books")

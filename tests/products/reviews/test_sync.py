@@ -5,26 +5,11 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from tests.conftest import Account
-from tests.products.reviews.conftest import BOOKS, call, rate, shown, summary
+from tests.products.reviews.conftest import BOOKS, call, document, rate, shown, summary
 from tests.sync.conftest import Rxdb, Watermelon
 from tests.sync.test_rxdb import problem
 
 SERVER_OWNED = ("author_id", "hidden_at", "hidden_reason")
-
-
-def document(book_id: str = "emma", **changes: Any) -> dict[str, Any]:
-    return {
-        "id": book_id,
-        "rating": 4,
-        "title": "",
-        "text": "Fine.",
-        "language": "en",
-        "spoiler": False,
-        "published": True,
-        "notes": "mine",
-        "_deleted": False,
-        **changes,
-    }
 
 
 def owned(row: dict[str, Any]) -> dict[str, Any]:
