@@ -91,8 +91,14 @@ def seed() -> None:
 @with_appcontext
 def purge(days: int) -> None:
     """Remove rows deleted long ago, devices logged out long ago, and old sync sessions."""
-    rows, devices, sessions = purging.purge(days)
-    click.echo(f"Removed {rows} rows, {devices} devices and {sessions} sync sessions.")
+    done = purging.purge(days)
+    click.echo(
+        f"Removed {done.rows} rows, {done.devices} devices and {done.sessions} sync sessions."
+    )
+    if done.failed:
+        raise click.ClickException(
+            f"The rows of {done.failed} users could not be purged; the log tells why."
+        )
 
 
 @click.command()

@@ -13,6 +13,11 @@ from psycopg.sql import SQL, Identifier
 from app.settings import Environment
 
 PASSWORD = "a long enough password"
+ON_DELETE = """
+CREATE FUNCTION on_delete() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN OLD; END $$;
+CREATE TRIGGER on_delete BEFORE DELETE ON user_habits
+    FOR EACH ROW WHEN (OLD.name = 'stubborn') EXECUTE FUNCTION on_delete();
+"""
 
 
 @pytest.fixture
@@ -200,6 +205,60 @@ def test_purging_keeps_what_a_young_tombstone_refers_to(run, register, owner_con
     ).fetchone()
     assert run("purge").output == "Removed 2 rows, 0 devices and 0 sync sessions.\n"
     assert owner_connection.execute("SELECT purge_floor FROM sync_state").fetchone() == last
+
+
+@pytest.fixture
+def old_habit(register, owner_connection):
+    """Make a user with a habit that was deleted long ago, and tell the user's id."""
+
+    def make(name: str) -> str:
+        account = register()
+        habit = {"id": "old", "name": name, "start_date": "2026-01-01"}
+        account.client.post("/v1/habits", json=habit, headers=account.headers)
+        owner_connection.execute(
+            "UPDATE user_habits SET deleted_at = now() - interval '401 days' WHERE user_id = %s",
+            [account.id],
+        )
+        return account.id
+
+    return make
+
+
+@pytest.fixture
+def on_delete(owner_connection):
+    """What the database does when a habit called "stubborn" is deleted."""
+    yield lambda act: owner_connection.execute(ON_DELETE.format(act))
+    owner_connection.execute("DROP FUNCTION on_delete CASCADE")
+
+
+def test_a_user_whose_rows_cannot_be_purged_keeps_no_other(
+    run, old_habit, on_delete, owner_connection, lines
+):
+    before, stubborn, after = old_habit("old"), old_habit("stubborn"), old_habit("old")
+    on_delete("RAISE EXCEPTION 'no';")
+
+    result = run("purge")
+
+    assert result.exit_code == 1
+    assert "Removed 2 rows, 0 devices and 0 sync sessions.\n" in result.output
+    assert "The rows of 1 users could not be purged; the log tells why." in result.output
+    left = owner_connection.execute("SELECT user_id::text FROM user_habits").fetchall()
+    assert left == [(stubborn,)]
+    floors = dict(owner_connection.execute("SELECT user_id::text, purge_floor FROM sync_state"))
+    assert floors[stubborn] == 0
+    assert min(floors[before], floors[after]) > 0
+    told = [line for line in lines() if line["event"] == "purge of rows failed"]
+    assert [line["user_id"] for line in told] == [stubborn]
+
+
+def test_purging_takes_longer_than_a_request_may(run, make_app, old_habit, on_delete):
+    old_habit("stubborn")
+    on_delete("PERFORM pg_sleep(1.5);")
+    runner = make_app(database_timeout_ms=1000).test_cli_runner()
+
+    result = run("purge", runner=runner)
+
+    assert result.output == "Removed 1 rows, 0 devices and 0 sync sessions.\n"
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,10 @@ def request_reset(data: RequestResetInput) -> AcceptedOutput:
 @addresses.input(ResetPasswordInput, arg_name="data")
 @addresses.output({}, 204)
 def reset_password(data: ResetPasswordInput) -> str:
-    """Choose a new password with the token of the mail; all devices are logged out."""
+    """Choose a new password with the token of the mail; all devices are logged out.
+
+    If the address was never verified, a second factor is turned off.
+    """
     service.reset_password(data)
     return ""
 

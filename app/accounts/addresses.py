@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from app.accounts import mailed_tokens, sessions, throttle
+from app.accounts import mailed_tokens, second_factor, sessions, throttle
 from app.accounts.models import User
 from app.accounts.passwords import hash_password, refuse_obvious, require_password
 from app.accounts.schemas import (
@@ -72,7 +72,10 @@ def request_reset(data: RequestResetInput) -> None:
 
 
 def reset_password(data: ResetPasswordInput) -> None:
-    """Set a new password and log all devices out; a second factor stays on.
+    """Set a new password and log all devices out.
+
+    A second factor stays on if the address was verified before; else who enrolled it may have
+    registered a foreign address, whose owner it would keep out.
 
     Raises:
         Unprocessable: the token does not serve, or the password is easy to guess.
@@ -84,6 +87,7 @@ def reset_password(data: ResetPasswordInput) -> None:
     password_hash = hash_password(data.new_password)
     user, email = _redeem(data.token, "reset-password")
     user_id, user.password_hash = user.id, password_hash
+    dropped = user.email_verified_at is None and second_factor.drop(user)
     user.email_verified_at = user.email_verified_at or datetime.now(UTC)
     outbox.withdraw(user_id, *mailed_tokens.LIVES)
     outbox.queue("password-changed", email, user_id)
@@ -91,6 +95,8 @@ def reset_password(data: ResetPasswordInput) -> None:
     sessions.revoke_all(user_id, reason="password reset")
     # Whoever has the mailbox may log in here, even while others guess.
     throttle.know_address(email)
+    if dropped:
+        logger.warning("second factor off", event_kind="security", user_id=str(user_id))
     logger.info("password reset", event_kind="security", user_id=str(user_id))
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 from flask import current_app
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, update
 
 from app.accounts import sessions
 from app.accounts.hooks import purgers
@@ -14,14 +14,12 @@ from app.accounts.models import User
 from app.accounts.passwords import require_password
 from app.accounts.schemas import DeletionInput, DeletionOutput
 from app.audit.recording import record
-from app.database.purge import owned_models
+from app.database.purge import PATIENCE, owned_models
 from app.database.session import act_as
 from app.errors import Conflict, NotFound
 from app.extensions import db
+from app.mail import outbox
 from app.operations.metrics import DELETIONS
-
-# A full account has many rows, and nobody waits for the answer.
-_PATIENCE = text("SELECT set_config('statement_timeout', '600s', true)")
 
 logger = structlog.get_logger(__name__)
 
@@ -99,7 +97,7 @@ def purge_accounts() -> tuple[int, int]:
 
 def _purge(user_id: UUID, before: datetime) -> bool:
     act_as(user_id)
-    db.session.execute(_PATIENCE)
+    db.session.execute(PATIENCE)
     # Again, under the row's lock: it may have been restored meanwhile.
     due = select(User.id).where(User.id == user_id, User.deletion_requested_at <= before)
     if db.session.scalar(due.with_for_update()) is None:
@@ -108,6 +106,7 @@ def _purge(user_id: UUID, before: datetime) -> bool:
     afterwards: list[Callable[[], None]] = [purger(user_id) for purger in purgers]
     for model in owned_models():
         db.session.execute(delete(model).where(model.user_id == user_id))
+    outbox.remove_unnamed(user_id)
     # What else refers to the user goes with it.
     db.session.execute(delete(User).where(User.id == user_id))
     record("account.purged", user_id)

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import inspect
 from zipstream import ZipStream
 
+from app.accounts import second_factor
 from app.accounts.hooks import exporters
 from app.accounts.models import Device, User
 from app.accounts.reading import Reader
@@ -24,10 +25,14 @@ from app.audit.recording import record
 from app.current import this_app
 from app.database.purge import owned_models
 from app.extensions import db
+from app.mail.models import Mail
+from app.sync.models import SyncSession
 
 # Not what the tokens of a device are recognized by.
 DEVICE_COLUMNS = ("id", "name", "user_agent", "created_at", "last_seen_at", "expires_at")
 DEVICE_END = ("revoked_at", "revoked_reason")
+# Not what the mail server said, nor how often it is asked.
+MAIL_COLUMNS = ("id", "template", "recipient", "state", "created_at", "expires_at", "ended_at")
 
 logger = structlog.get_logger(__name__)
 
@@ -36,9 +41,10 @@ def export(user: User) -> Iterator[bytes]:
     """Begin a zip of all that a user has: one JSON file per table, and the files of hooks."""
     reader = Reader(this_app(), user.id)
     profile = _to_json(UserOutput.model_validate(user).model_dump())
+    factor = _to_json(second_factor.show(user).model_dump())
     record("account.exported", user.id)
     db.session.commit()
-    return _zip(_parts(reader, profile))
+    return _zip(_parts(reader, profile, factor))
 
 
 def _zip(parts: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[bytes]:
@@ -54,10 +60,13 @@ def _zip(parts: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[bytes]:
         raise
 
 
-def _parts(reader: Reader, profile: bytes) -> Iterator[tuple[str, Iterable[bytes]]]:
+def _parts(reader: Reader, profile: bytes, factor: bytes) -> Iterator[tuple[str, Iterable[bytes]]]:
     yield "profile.json", [profile]
+    yield "second_factor.json", [factor]
     yield "devices.json", _array(reader.batches(Device, DEVICE_COLUMNS + DEVICE_END))
     yield "active_days.json", _array(reader.batches(ActiveDay))
+    yield "sync_sessions.json", _array(reader.batches(SyncSession))
+    yield "mails.json", _array(reader.batches(Mail, MAIL_COLUMNS))
     yield "audit_events.json", _array(reader.batches(AuditEvent))
     for model in reversed(owned_models()):
         yield f"{inspect(model).local_table}.json", _array(reader.batches(model))

@@ -76,6 +76,8 @@ def enrol(user: User, data: EnrolInput) -> EnrolledOutput:
         Conflict: a second factor is on.
     """
     require_password(user, data.password)
+    # The user first: at a first enrolment there is no row of a factor yet to wait for.
+    db.session.refresh(user, with_for_update={"key_share": True})
     factor = _locked(user.id)
     if factor and factor.enabled_at:
         raise Conflict("A second factor is on; turn it off first.")
@@ -135,12 +137,26 @@ def disable(user: User, data: ProtectedInput) -> None:
         Conflict: no second factor is on.
         TooManyRequests: too many codes were wrong.
     """
-    db.session.delete(_authorize(user, data))
-    db.session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
-    outbox.queue("second-factor-disabled", user.email, user.id)
-    record("account.second_factor_disabled", user.id)
+    _remove(_authorize(user, data), user)
     db.session.commit()
     logger.warning("second factor off", event_kind="security", user_id=str(user.id))
+
+
+def drop(user: User) -> bool:
+    """Turn the second factor off without a code, or end its enrolment; the caller commits.
+
+    Returns:
+        whether it was on.
+    """
+    factor = _locked(user.id)
+    if factor is None:
+        return False
+    was_on = factor.enabled_at is not None
+    if was_on:
+        _remove(factor, user)
+    else:
+        db.session.delete(factor)
+    return was_on
 
 
 def require_code(user_id: UUID, code: str | None) -> None:
@@ -185,6 +201,13 @@ def _authorize(user: User, data: ProtectedInput) -> SecondFactor:
     if not _take(factor, data.code):
         _refuse(factor)
     return factor
+
+
+def _remove(factor: SecondFactor, user: User) -> None:
+    db.session.delete(factor)
+    db.session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
+    outbox.queue("second-factor-disabled", user.email, user.id)
+    record("account.second_factor_disabled", user.id)
 
 
 def _locked(user_id: UUID) -> SecondFactor | None:

@@ -133,7 +133,7 @@ def sign_download(user_id: UUID, file_id: str) -> SignedRequest:
 
 
 def delete_file(user_id: UUID, file_id: str) -> None:
-    """Delete a file; a tombstone stays for the other devices.
+    """Delete a file; its row stays as a tombstone, with a new revision.
 
     Its bytes go at once if the storage answers, else with the next clean-up.
 

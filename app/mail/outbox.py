@@ -6,7 +6,7 @@ from uuid import UUID
 import click
 import structlog
 from flask import current_app
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, delete, func, select, text, update
 
 from app.accounts import mailed_tokens
 from app.accounts.models import User
@@ -94,9 +94,7 @@ def withdraw(user_id: UUID, *templates: str) -> None:
 
     The caller holds the lock of the user's row, which whoever makes a token takes too.
     """
-    # One whose user is looked up only when it is sent is known by the address.
-    address = select(User.email).where(User.id == user_id).scalar_subquery()
-    about = (Mail.user_id == user_id) | (Mail.user_id.is_(None) & (Mail.recipient == address))
+    about = (Mail.user_id == user_id) | _names_only_address_of(user_id)
     with in_scope("accounts"):
         db.session.execute(
             update(Mail)
@@ -105,6 +103,25 @@ def withdraw(user_id: UUID, *templates: str) -> None:
             .execution_options(synchronize_session=False)
         )
     mailed_tokens.revoke(user_id, *templates)
+
+
+def remove_unnamed(user_id: UUID) -> None:
+    """Remove the mails that only the user's address tells are theirs; the caller commits.
+
+    No foreign key takes these along with the user, whose row must still be there.
+    """
+    with in_scope("accounts"):
+        db.session.execute(
+            delete(Mail)
+            .where(_names_only_address_of(user_id))
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _names_only_address_of(user_id: UUID) -> ColumnElement[bool]:
+    # A mail whose user is looked up only when it is sent is known by the address.
+    address = select(User.email).where(User.id == user_id).scalar_subquery()
+    return Mail.user_id.is_(None) & (Mail.recipient == address)
 
 
 def _is_on() -> bool:

@@ -248,6 +248,22 @@ def test_after_the_grace_period_every_row_is_removed(full, delete, run, age, own
     assert account.email not in str(rows)
 
 
+def test_no_mail_to_the_address_is_left(sign_up, mailing, delete, run, age, owner_connection):
+    account, other = sign_up(), sign_up("eve@example.com")
+    for email in (account.email, other.email):
+        asked = mailing.test_client().post(
+            "/v1/accounts/reset-password/request", json={"email": email}
+        )
+        assert asked.status_code == 202
+    delete(account)
+    age(15)
+
+    assert run("purge").output == "Removed 1 accounts.\n"
+
+    left = owner_connection.execute("SELECT recipient, template FROM mails").fetchall()
+    assert set(left) == {(other.email, "verify-address"), (other.email, "reset-password")}
+
+
 def test_within_the_grace_period_nothing_is_removed(full, delete, run, age, owner_connection):
     delete(full())
     age(13)

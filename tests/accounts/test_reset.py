@@ -201,10 +201,52 @@ def test_one_place_cannot_ask_for_many(make_app, mail_server):
     assert ask_from("2001:db8:2::1", 4) == 202
 
 
-def test_a_second_factor_stays(sign_up, ask_and_read, reset, log_in, second_factor):
+def test_a_second_factor_stays(sign_up, ask_and_read, reset, log_in, second_factor, mail_server):
     account = sign_up()
+    verified = account.client.post(
+        "/v1/accounts/verify-address", json={"token": mail_server.token(account.email)}
+    )
+    assert verified.status_code == 204
     second_factor(account)
 
     reset(ask_and_read(account.email))
 
     assert log_in(account, NEW).get_json()["type"] == "urn:fivebox:problem:second-factor-required"
+
+
+def test_who_registered_a_foreign_address_does_not_keep_its_owner_out(
+    sign_up, ask_and_read, reset, log_in, second_factor, owner_connection, send, mail_server
+):
+    account = sign_up()
+    factor = second_factor(account)
+
+    assert reset(ask_and_read(account.email)).status_code == 204
+
+    assert log_in(account, NEW).status_code == 200
+    for table in ("second_factors", "recovery_codes"):
+        rows = owner_connection.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - our names
+        assert rows.fetchone() == (0,)
+    kinds = owner_connection.execute("SELECT kind FROM audit_events").fetchall()
+    assert ("account.second_factor_disabled",) in kinds
+    send()
+    subjects = [message["Subject"] for message in mail_server.to(account.email)]
+    assert set(subjects[-2:]) == {"Your password was changed", "Your second factor is off"}
+    # From now on it is its owner's.
+    account.tokens = log_in(account, NEW).get_json()["tokens"]
+    account.password = NEW
+    assert second_factor(account).secret != factor.secret
+    assert log_in(account).get_json()["type"] == "urn:fivebox:problem:second-factor-required"
+
+
+def test_a_factor_that_was_never_on_goes_without_a_word(
+    sign_up, ask_and_read, reset, owner_connection
+):
+    account = sign_up()
+    path, body = "/v1/accounts/me/second-factor", {"password": account.password}
+    assert account.client.post(path, json=body, headers=account.headers).status_code == 201
+
+    assert reset(ask_and_read(account.email)).status_code == 204
+
+    assert owner_connection.execute("SELECT count(*) FROM second_factors").fetchone() == (0,)
+    kinds = owner_connection.execute("SELECT kind FROM audit_events").fetchall()
+    assert ("account.second_factor_disabled",) not in kinds

@@ -73,6 +73,22 @@ def test_it_may_be_enrolled_anew_until_it_is_confirmed(register):
     assert post(account, "/confirm", code=pyotp.TOTP(second).now()).status_code == 200
 
 
+def test_of_two_enrolments_at_once_the_later_counts(register, owner_connection, wait_for_lock):
+    account = register()
+
+    with ThreadPoolExecutor() as pool:
+        with owner_connection.transaction():
+            owner_connection.execute("SELECT FROM users FOR UPDATE")
+            both = [pool.submit(post, account, "", password=account.password) for _ in range(2)]
+            wait_for_lock(2)
+        answers = [answer.result() for answer in both]
+
+    assert [answer.status_code for answer in answers] == [201, 201]
+    codes = [pyotp.TOTP(answer.get_json()["secret"]).now() for answer in answers]
+    statuses = [post(account, "/confirm", code=code).status_code for code in codes]
+    assert statuses.count(200) == 1
+
+
 def test_only_what_was_enrolled_is_confirmed(register, second_factor):
     account = register()
 

@@ -30,6 +30,14 @@ def test_a_document_is_written_shown_changed_and_deleted(call, anyone):
     assert anyone.get(f"{PUBLIC}/soup").status_code == 404
 
 
+def test_an_id_may_be_as_long_as_a_slug(call):
+    longest = "a" * 100
+
+    assert call("PUT", f"{ADMIN}/{longest}", recipe()).status_code == 201
+    assert call("DELETE", f"{ADMIN}/{longest}").status_code == 204
+    assert call("PUT", f"{ADMIN}/{longest}a", recipe()).status_code == 404
+
+
 def test_it_is_known_who_wrote(admin, put):
     body = put("soup")
 
