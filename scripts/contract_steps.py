@@ -1,7 +1,7 @@
 """Find what a migration takes from the release before where squawk sees nothing, or too much.
 
-Functions, views and policies that are dropped, and rights that are revoked. What the migration
-makes itself, or makes anew after it dropped it, is no loss.
+Functions, views, policies and constraints that are dropped, and rights that are revoked. What the
+migration makes itself, or makes anew after it dropped it, is no loss.
 """
 
 import re
@@ -17,6 +17,8 @@ CREATE = re.compile(
     re.IGNORECASE,
 )
 REVOKE = re.compile(r"REVOKE .*?(?: ON (.+?))? FROM .+", re.IGNORECASE)
+ALTER = re.compile(r"ALTER TABLE (?:IF EXISTS )?(?:ONLY )?([\w.\"]+) (.+)", re.IGNORECASE)
+CONSTRAINT = re.compile(r"\b(DROP|ADD) CONSTRAINT (?:IF EXISTS )?([\w\"]+)", re.IGNORECASE)
 RIGHTS_ON = re.compile(rf"(?:{KINDS}|TABLE|SEQUENCE|SCHEMA) ", re.IGNORECASE)
 
 
@@ -44,6 +46,7 @@ def _taken(statement: str) -> Iterator[str]:
     elif revoke := REVOKE.fullmatch(statement):
         # Without ON it is about membership in a role.
         yield from _names(RIGHTS_ON.sub("", revoke[1] or statement, count=1))
+    yield from _constraints("DROP", statement)
 
 
 def _names(listed: str) -> Iterator[str]:
@@ -55,7 +58,8 @@ def _names(listed: str) -> Iterator[str]:
 def _made(before: list[str], after: list[str]) -> set[str]:
     """Names that are new before a statement, or are there again after it."""
     new = {name for name, replaced in _creations(before) if not replaced}
-    return new | {name for name, _ in _creations(after)}
+    added = {name for text in before + after for name in _constraints("ADD", text)}
+    return new | added | {name for name, _ in _creations(after)}
 
 
 def _creations(statements: list[str]) -> Iterator[tuple[str, bool]]:
@@ -64,3 +68,11 @@ def _creations(statements: list[str]) -> Iterator[tuple[str, bool]]:
         # A policy's name is its table's.
         full = f"{name} on {table}" if kind.upper() == "POLICY" else name
         yield full.lower(), bool(replaced)
+
+
+def _constraints(verb: str, statement: str) -> Iterator[str]:
+    """Names of the constraints, with their table's, that a statement drops or adds."""
+    if alter := ALTER.fullmatch(statement):
+        for found, name in CONSTRAINT.findall(alter[2]):
+            if found.upper() == verb:
+                yield f"{name} on {alter[1]}".lower()

@@ -20,6 +20,11 @@ STEPS = {
     "drop a function": "-- A note.\nDROP FUNCTION IF EXISTS icon_of(uuid, text) CASCADE;",
     "drop a view": "drop view analytics.habits, analytics.icons;",
     "drop a policy": "DROP POLICY own ON habits; CREATE POLICY own ON icons USING (true);",
+    "drop a constraint": "ALTER TABLE habits DROP CONSTRAINT short, DROP CONSTRAINT positive;",
+    "drop a constraint of another table": (
+        "ALTER TABLE habits DROP CONSTRAINT short;\n"
+        "ALTER TABLE icons ADD CONSTRAINT short CHECK (length(name) < 9) NOT VALID;"
+    ),
     "revoke a right": "REVOKE SELECT (icon) ON TABLE habits FROM fivebox_app;",
     "revoke a role": "REVOKE fivebox_analyst FROM fivebox_app;",
     "replace, and drop": (
@@ -34,6 +39,10 @@ REMADE = {
     ),
     "a view anew": "DROP VIEW analytics.habits; CREATE VIEW analytics.habits AS SELECT 1 AS one;",
     "a policy anew": "DROP POLICY own ON habits; CREATE POLICY own ON habits USING (true);",
+    "a constraint anew": (
+        "ALTER TABLE habits DROP CONSTRAINT short;\n"
+        "ALTER TABLE habits ADD CONSTRAINT short CHECK (length(name) < 9) NOT VALID;"
+    ),
     "rights on what is new": (
         "CREATE FUNCTION icon_of() RETURNS text LANGUAGE sql AS $$SELECT 'x'$$;\n"
         "REVOKE EXECUTE ON FUNCTION icon_of() FROM PUBLIC;"

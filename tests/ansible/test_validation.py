@@ -76,6 +76,7 @@ WRONG: list[Case] = [
         "fivebox_rate_limit: must be a limit such as",
     ),
     ({"fivebox_rate_limit_login": ""}, "fivebox_rate_limit_login: must be a limit such as"),
+    ({"fivebox_rate_limit_sync": "often"}, "fivebox_rate_limit_sync: must be a limit such as"),
     ({"fivebox_products": ["spoons"]}, "fivebox_products: there is no product 'spoons'"),
     (
         {"fivebox_registration": "maybe"},

@@ -7,6 +7,7 @@ import pytest
 from apiflask import APIFlask
 from flask_migrate import downgrade, upgrade
 
+from app.audit.partitions import keep_partitions
 from local.servers import EmbeddedServers
 from tests.conftest import Account
 
@@ -16,12 +17,17 @@ TABLES = (
 FUNCTIONS = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
 
 
+def in_scratch(url: str) -> str:
+    """The URL of the empty database, of that of the tests' own."""
+    return url.replace("/fivebox?", "/scratch?")
+
+
 @pytest.fixture
 def empty_database(
     servers: EmbeddedServers, make_app: Callable[..., APIFlask]
 ) -> Iterator[tuple[APIFlask, psycopg.Connection]]:
     servers.create_database("scratch")
-    url = servers.environment()["FIVEBOX_DATABASE_OWNER_URL"].replace("/fivebox?", "/scratch?")
+    url = in_scratch(servers.environment()["FIVEBOX_DATABASE_OWNER_URL"])
     with psycopg.connect(url, autocommit=True) as connection:
         yield make_app(database_owner_url=url), connection
     admin = servers.superuser_url
@@ -53,7 +59,7 @@ def test_the_audit_log_has_partitions_from_the_start(
     application, _connection = empty_database
     with application.app_context():
         upgrade()
-    url = servers.superuser_url.replace("/fivebox?", "/scratch?")
+    url = in_scratch(servers.superuser_url)
     with psycopg.connect(url) as superuser:
         superuser.execute(
             "INSERT INTO audit_events (actor, kind, outcome, occurred_at) "
@@ -64,31 +70,53 @@ def test_the_audit_log_has_partitions_from_the_start(
     assert rows == (0,)
 
 
+def test_every_partition_of_the_audit_log_takes_longer_subjects(
+    empty_database: tuple[APIFlask, psycopg.Connection], servers: EmbeddedServers
+) -> None:
+    application, _connection = empty_database
+    owner_url = application.config["DATABASE_OWNER_URL"]
+    url = in_scratch(servers.superuser_url)
+
+    def append(length: int) -> None:
+        """One event in each partition, also that of the command and that of no month."""
+        with psycopg.connect(url) as superuser:
+            superuser.execute(
+                "INSERT INTO audit_events (actor, kind, outcome, occurred_at, subject_id) "
+                "SELECT 'nobody', 'test.made', 'failed', now() + interval '1 month' * n, "
+                "repeat('a', %s) FROM generate_series(0, 7) n",
+                [length],
+            )
+
+    with application.app_context():
+        upgrade(revision="0012")
+        assert keep_partitions(owner_url, ahead=5, months=1).made == 2
+        upgrade()
+        append(100)
+        downgrade(revision="0012")
+        with pytest.raises(psycopg.errors.CheckViolation):
+            append(81)
+        append(80)
+        upgrade()
+
+
 def test_hot_queries_use_their_indexes(
-    register: Callable[..., Account], owner_connection: psycopg.Connection
+    register: Callable[..., Account], plan_of: Callable[..., str]
 ) -> None:
     user = register().id
-    key = {"user": user}
     plans = {
-        "user_habits_active": "SELECT * FROM user_habits WHERE user_id = %(user)s AND active "
+        "user_habits_active": "SELECT * FROM user_habits WHERE user_id = %s AND active "
         "AND deleted_at IS NULL ORDER BY id LIMIT 20",
-        "user_habits_feed": "SELECT * FROM user_habits WHERE user_id = %(user)s AND rev > 5 "
+        "user_habits_feed": "SELECT * FROM user_habits WHERE user_id = %s AND rev > 5 "
         "ORDER BY rev, id LIMIT 100",
-        "user_progress_feed": "SELECT * FROM user_progress WHERE user_id = %(user)s AND rev > 5 "
+        "user_progress_feed": "SELECT * FROM user_progress WHERE user_id = %s AND rev > 5 "
         "ORDER BY rev, id LIMIT 100",
         "Index Only Scan using user_progress_by_date": "SELECT date, habit_id, completed, streak "
-        "FROM user_progress WHERE user_id = %(user)s AND date >= '2026-01-01' "
+        "FROM user_progress WHERE user_id = %s AND date >= '2026-01-01' "
         "AND deleted_at IS NULL",
-        "user_files_feed": "SELECT * FROM user_files WHERE user_id = %(user)s AND rev > 5 "
+        "user_files_feed": "SELECT * FROM user_files WHERE user_id = %s AND rev > 5 "
         "ORDER BY rev, id LIMIT 100",
-        "user_files_by_purpose": "SELECT * FROM user_files WHERE user_id = %(user)s "
+        "user_files_by_purpose": "SELECT * FROM user_files WHERE user_id = %s "
         "AND purpose = 'portrait' AND deleted_at IS NULL ORDER BY id LIMIT 20",
     }
-    with owner_connection.transaction():
-        owner_connection.execute("SET LOCAL enable_seqscan = off")
-        owner_connection.execute("SET LOCAL enable_bitmapscan = off")
-        owner_connection.execute("SET LOCAL enable_sort = off")
-        for index, query in plans.items():
-            rows = owner_connection.execute(f"EXPLAIN {query}", key).fetchall()  # type: ignore[arg-type]
-            plan = "\n".join(row[0] for row in rows)
-            assert index in plan, plan
+    for index, query in plans.items():
+        assert index in plan_of(query, user)
