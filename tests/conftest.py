@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from psycopg.sql import SQL, Composed, Identifier
 from structlog.stdlib import ProcessorFormatter
 
 from app.products import all_products
@@ -26,6 +28,15 @@ from local.servers import EmbeddedServers
 # prometheus_client chooses its multiprocess mode when it is first imported.
 METRICS_DIR = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="fivebox-metrics-")
 PASSWORD = "correct horse battery staple"
+EMPTIED = (
+    "users",
+    "audit_events",
+    "content_documents",
+    "content_versions",
+    "content_sources",
+    "book_ratings",
+    "book_similarities",
+)
 
 
 def pytest_unconfigure() -> None:
@@ -97,18 +108,65 @@ def owner_connection(app: APIFlask, servers: EmbeddedServers) -> Iterator[psycop
         yield connection
 
 
+@pytest.fixture(scope="session")
+def emptying(app: APIFlask, servers: EmbeddedServers) -> Composed:
+    """Statements, run as one transaction, that do in a tenth of its time what TRUNCATE does."""
+    with psycopg.connect(servers.superuser_url) as connection:
+        found = connection.execute(
+            """
+            WITH RECURSIVE emptied AS (
+                SELECT unnest(%s::regclass[]) AS id
+                UNION
+                SELECT conrelid FROM pg_constraint JOIN emptied ON confrelid = id
+                WHERE contype = 'f'
+            )
+            SELECT relname FROM emptied JOIN pg_class ON pg_class.oid = id
+            """,
+            [list(EMPTIED)],
+        )
+        tables = [Identifier(name) for (name,) in found]
+    return SQL("; ").join(
+        [
+            SQL("SET lock_timeout = '5s'"),
+            # Neither foreign keys nor triggers: all that refers to these rows goes too.
+            SQL("SET session_replication_role = replica"),
+            # Waits for what is still under way, whose rows would outlast this.
+            SQL("LOCK TABLE {}").format(SQL(", ").join(tables)),
+            *(SQL("DELETE FROM {}").format(table) for table in tables),
+        ]
+    )
+
+
+@pytest.fixture
+def plan_of(owner_connection: psycopg.Connection) -> Callable[..., str]:
+    """Explain a statement as if only an index would do, on tables without rows.
+
+    What the tests before left in the tables' statistics has no say.
+    """
+
+    def explain(statement: str, *values: str) -> str:
+        with owner_connection.transaction(force_rollback=True):
+            for way in ("seqscan", "bitmapscan", "sort"):
+                owner_connection.execute(SQL("SET LOCAL enable_{} = off").format(SQL(way)))
+            for table in re.findall(r"FROM (\w+)", statement):
+                owner_connection.execute(SQL("TRUNCATE {} CASCADE").format(Identifier(table)))
+            explained = SQL("EXPLAIN {}").format(SQL(statement))
+            return "\n".join(line for (line,) in owner_connection.execute(explained, values))
+
+    return explain
+
+
 @pytest.fixture(autouse=True)
 def no_accounts(request: pytest.FixtureRequest) -> Iterator[None]:
     """Remove all rows after a test that used the application."""
+    if "app" not in request.fixturenames:
+        yield
+        return
+    statements = request.getfixturevalue("emptying")
     yield
-    if "app" in request.fixturenames:
-        connection = request.getfixturevalue("servers").superuser_url
-        with psycopg.connect(connection, autocommit=True) as session:
-            session.execute("SET lock_timeout = '5s'")
-            session.execute(
-                "TRUNCATE users, audit_events, content_documents, content_versions, "
-                "content_sources, book_ratings, book_similarities CASCADE"
-            )
+    url = request.getfixturevalue("servers").superuser_url
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute(statements)
 
 
 @pytest.fixture
