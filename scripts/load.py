@@ -50,6 +50,8 @@ class Results:
 
     # Seconds since the epoch, milliseconds.
     samples: list[tuple[float, float]] = field(default_factory=list)
+    # When those requests were due that failed.
+    failures: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
     written: dict[str, str] = field(default_factory=dict)
@@ -103,9 +105,7 @@ class Load:
                 path = f"{HABITS}/{row}"
                 answer = self.public.ask("GET", path, None, self.account.token)
         except urllib3.exceptions.HTTPError as error:
-            self.fault("POST" if write else "GET", f"{type(error).__name__}: {error}")
-            if write:
-                self.results.unsure.add(row)
+            self._failed(due, row, write, f"{type(error).__name__}: {error}")
             return
         self.results.samples.append((due, 1000 * (time.time() - due)))
         self.results.kinds["POST" if write else "GET"] += 1
@@ -117,10 +117,15 @@ class Load:
         expected = name if write else self.results.written[row]
         # A repeated write is answered with 200.
         if answer.status != (201 if write else 200) or members(answer).get("name") != expected:
-            self.fault("POST" if write else "GET", f"{answer.status}: {answer.data[:200]!r}")
-            self.results.unsure.add(row)
+            self._failed(due, row, write, f"{answer.status}: {answer.data[:200]!r}")
         elif write:
             self.results.written[row] = name
+
+    def _failed(self, due: float, row: str, write: bool, text: str) -> None:
+        self.fault("POST" if write else "GET", text)
+        self.results.failures.append(due)
+        if write:
+            self.results.unsure.add(row)
 
     def check(self) -> None:
         """Read all rows back: each acknowledged one is there once, as it was written."""
@@ -263,6 +268,7 @@ def main() -> int:
     if given.samples:
         given.samples.write_text("".join(f"{due} {took:.1f}\n" for due, took in results.samples))
     durations = [took for _, took in results.samples]
+    failures = results.failures or [0.0]
     print(
         json.dumps(
             {
@@ -270,6 +276,7 @@ def main() -> int:
                 "reads": results.kinds["GET"],
                 "writes": results.kinds["POST"],
                 "failed": results.kinds["failed"],
+                "failing_seconds": round(max(failures) - min(failures), 1),
                 "p50_ms": round(percentile(durations, 0.5), 1),
                 "p95_ms": round(percentile(durations, 0.95), 1),
                 "p99_ms": round(percentile(durations, 0.99), 1),

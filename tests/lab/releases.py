@@ -1,9 +1,11 @@
 """Releases for the lab: that of the drill under another version, and such as are broken."""
 
 import io
+import json
 import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.lab.hosts import Host
@@ -15,6 +17,7 @@ CUTOVER_SECONDS = 6
 # How many times p99 may be then what it was before.
 SLOWER = 3
 DIST = ROOT / "dist"
+UPSTREAM = "/etc/nginx/fivebox-active.conf"
 ENTRY = "wsgi.py"
 LAST = "migrations/versions/9999_lab.py"
 MIGRATION = '''"""Of the lab.
@@ -144,6 +147,18 @@ def deploys_and_rollbacks(
             assert not played.failed, played.output
             assert not played.told, played.told
             yield verb, expected, started
+
+
+@contextmanager
+def nginx_led_astray(host: Host) -> Iterator[None]:
+    """Somebody wrote a slot's own socket into nginx by hand."""
+    slot = json.loads(host.ssh("/usr/local/sbin/fivebox slot show").stdout)["slot"]
+    kept = host.ssh(f"cat {UPSTREAM}").stdout
+    host.ssh(f"sed -i s/api.sock/{slot}.sock/ {UPSTREAM} && systemctl reload nginx")
+    try:
+        yield
+    finally:
+        host.ssh(f"cat > {UPSTREAM} <<'END'\n{kept}END\nsystemctl reload nginx")
 
 
 def moved(host: Host) -> float:
