@@ -135,7 +135,7 @@ class Host:
 
     def _await_ssh(self, process: "subprocess.Popen[bytes]") -> None:
         deadline = time.monotonic() + START_SECONDS
-        while self.ssh("true", check=False).returncode:
+        while not self.succeeds("true"):
             if process.poll() is not None or time.monotonic() > deadline:
                 sys.exit(f"{self.name} does not start; see {self.folder}/console.log")
             time.sleep(0.1)
@@ -155,6 +155,10 @@ class Host:
         if check and done.returncode:
             raise AssertionError(f"{self.name}: {command}\n{done.stdout}{done.stderr}")
         return done
+
+    def succeeds(self, command: str) -> bool:
+        """Whether a shell command on the host ends without a fault."""
+        return not self.ssh(command, check=False).returncode
 
     def kill(self) -> None:
         """Take the host's power away."""

@@ -45,8 +45,7 @@ def test_only_edges_are_open_to_everybody(fleet: dict[str, Host]) -> None:
 
 
 def _reaches(host: Host, address: str, port: int) -> bool:
-    command = f"timeout 2 bash -c 'exec 3<>/dev/tcp/{address}/{port}'"
-    return host.ssh(command, check=False).returncode == 0
+    return host.succeeds(f"timeout 2 bash -c 'exec 3<>/dev/tcp/{address}/{port}'")
 
 
 def test_a_port_is_open_to_the_members_that_need_it(fleet: dict[str, Host]) -> None:

@@ -30,7 +30,7 @@ DEPLOY_SECONDS = 45
 ROLLBACK_SECONDS = 10
 MEMORY_MB = 1024
 SLOT = "/usr/local/sbin/fivebox slot show"
-UPSTREAM = "/etc/nginx/fivebox-active.conf"
+RECOVERY = "fivebox-recover.service"
 in_full = pytest.mark.skipif(not LONG, reason="make lab-releases")
 
 
@@ -136,16 +136,6 @@ def _slowest(verb: str, moves: list[tuple[str, float, float]]) -> float:
     return max(at - started for name, started, at in moves if name == verb)
 
 
-@pytest.fixture
-def nginx_led_astray(host: Host) -> Iterator[None]:
-    """Somebody wrote a slot's own socket into nginx by hand."""
-    slot = _state(host)["slot"]
-    kept = host.ssh(f"cat {UPSTREAM}").stdout
-    host.ssh(f"sed -i s/api.sock/{slot}.sock/ {UPSTREAM} && systemctl reload nginx")
-    yield
-    host.ssh(f"cat > {UPSTREAM} <<'END'\n{kept}END\nsystemctl reload nginx")
-
-
 # A worker that ends by itself, long before it could count anything.
 DYING = """
 
@@ -185,6 +175,7 @@ def test_a_release_that_fails_before_the_cutover_is_not_noticed(
         played = _deploy(operator, releases.build(f"0.1.0+{way}", **broken))
     assert played.failed
     assert line in " ".join(played.output.split()), played.output
+    record(f"{way} fails: requests failed", result.failed, "", 0)
     assert result.failed == 0, result.figures
     _assert_back(host, api, before)
 
@@ -200,12 +191,12 @@ def _assert_back(host: Host, api: Api, before: str) -> None:
 
 
 @in_full
-@pytest.mark.usefixtures("nginx_led_astray")
 def test_a_release_that_does_not_answer_behind_nginx_is_taken_back(
     host: Host, api: Api, operator: Operator
 ) -> None:
     before = _state(host)["release"]
-    played = _deploy(operator, releases.build("0.1.0+astray"))
+    with releases.nginx_led_astray(host):
+        played = _deploy(operator, releases.build("0.1.0+astray"))
     assert played.failed
     assert f"behind nginx answers {before} instead of 0.1.0+astray" in " ".join(
         played.output.split()
@@ -214,7 +205,8 @@ def test_a_release_that_does_not_answer_behind_nginx_is_taken_back(
 
 
 # Without registration there is no story of a client, which would notice before the watch does.
-WATCHED = ("-e", "fivebox_watch_seconds=30", "-e", "fivebox_registration=false")
+WATCH_SECONDS = 30
+WATCHED = ("-e", f"fivebox_watch_seconds={WATCH_SECONDS}", "-e", "fivebox_registration=false")
 AFTER_THE_TRAFFIC = {
     "errors": ("raise RuntimeError", "requests failed", RATE / 3),
     # Few, that they do not queue until none is answered.
@@ -235,6 +227,13 @@ def test_a_release_that_serves_badly_is_taken_back(
     assert played.failed
     assert line in " ".join(played.output.split()), played.output
     _assert_back(host, api, before)
+    record(
+        f"{way}: from the first failed request to the last",
+        result.figures["failing_seconds"],
+        "s",
+        WATCH_SECONDS,
+    )
+    assert result.figures["failing_seconds"] <= WATCH_SECONDS
     # It was bad for a while; requests that queued behind slow ones may fail too.
     assert way == "latency" or result.figures["failed"] > 0, result.figures
     assert api.ask("GET", "/v1/content/habit_templates?limit=1").status == 200
@@ -246,7 +245,7 @@ def _writes_during_the_watch(host: Host, api: Api) -> Iterator[None]:
 
     def write() -> None:
         while not ended.wait(1):
-            if not host.ssh("pgrep --full '[l]ib/fivebox/watch.py'", check=False).returncode:
+            if host.succeeds("pgrep --full '[l]ib/fivebox/watch.py'"):
                 with suppress(ConnectionError):
                     api.ask("POST", "/v1/habits", {})
 
@@ -299,6 +298,25 @@ def test_the_power_may_fail_while_the_traffic_moves(
     # The slot of before runs no more, nor after the next boot.
     shown = f"systemctl show --value -p ActiveState -p UnitFileState fivebox-api@{before['slot']}"
     assert set(host.ssh(shown).stdout.split()) == {"inactive", "disabled"}
+
+
+def test_a_release_that_was_not_known_to_be_good_does_not_outlast_a_boot(
+    host: Host, api: Api
+) -> None:
+    before = _state(host)["release"]
+    release, slot = "0.1.0+cut", "/usr/local/sbin/fivebox slot"
+    host.ssh(
+        f"cd /opt/fivebox/releases && cp -a {before} {release}"
+        f" && echo {release} > {release}/VERSION"
+        f" && {slot} start {release} && {slot} serve"
+    )
+    assert api.ask("GET", "/health").json()["version"] == release
+    host.kill()
+    host.boot()
+    told = f"journalctl --boot -u {RECOVERY}"
+    until(lambda: f"back on {before}" in host.ssh(told, check=False).stdout, 120)
+    until(lambda: _answers(api), 60)
+    _assert_back(host, api, before)
 
 
 def _answers(api: Api) -> bool:

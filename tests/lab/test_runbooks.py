@@ -169,7 +169,7 @@ def test_busy_host(host: Host, api: Api, token: str) -> None:
             book.run(2, host, UNIT="runbook-burner")
             assert "runbook-burner" not in book.run(1, host)[1]
         with _running(host, "runbook-hog", f"python3 -c {shlex.quote(hog)}"):
-            until(lambda: host.ssh("rm /run/hogged", check=False).returncode == 0, 10)
+            until(lambda: host.succeeds("rm /run/hogged"), 10)
             assert "runbook-hog" in book.run(3, host)[1]
             book.run(2, host, UNIT="runbook-hog")
         assert "Mounted on" in book.run(4, host)[0]
