@@ -99,8 +99,8 @@ lab-cluster: $(VENV)/.dev ## Boot three hosts, and let their cluster lose its le
 lab-clean: $(VENV)/.dev ## Remove all hosts of the lab
 	$(BIN)/python -m tests.lab.hosts down --all
 
-molecule: $(VENV)/.dev ## Test the roles on Debian 12 and 13 (root; ROLE=nginx for one)
-	$(BIN)/python -m tests.lab.molecule $(ROLE)
+molecule: $(VENV)/.dev ## Test the roles on Debian 12 and 13 (root; ROLE=nginx for one, ON=trixie)
+	$(BIN)/python -m tests.lab.molecule $(ROLE) $(if $(ON),--suite $(ON))
 
 clean: ## Remove the environment, the local data and all that was built
 	rm -rf $(VENV) .local .cache dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,12 +1,16 @@
 """`make molecule`: every role's scenario, two at a time."""
 
+import argparse
 import os
 import re
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+
+import yaml
 
 from tests.lab import base, network
 from tests.lab.playbooks import ROOT
@@ -15,11 +19,12 @@ from tests.lab.state import FOLDER, require_machine
 AT_ONCE = 2
 
 
-def main(names: list[str]) -> int:
+def main(names: list[str], suite: str | None = None) -> int:
     """Run scenarios.
 
     Args:
         names: of roles; all when empty.
+        suite: of the hosts to use, where a scenario has one of each; otherwise all of its hosts.
 
     Returns:
         the number of scenarios that failed.
@@ -27,30 +32,31 @@ def main(names: list[str]) -> int:
     require_machine()
     # The scenario of the role app installs it.
     subprocess.run([sys.executable, "scripts/make_release.py"], cwd=ROOT, check=True)
-    for suite in base.SUITES:
-        base.ensure(suite)
+    for each in base.SUITES:
+        base.ensure(each)
     network.ensure()
     found = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
     wanted = names or found
+    run = partial(_run, suite=suite)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         first = {
-            name: fault for name, fault in zip(wanted, pool.map(_run, wanted), strict=True) if fault
+            name: fault for name, fault in zip(wanted, pool.map(run, wanted), strict=True) if fault
         }
     # Two at once disturb each other, and packages come over the network: again, alone.
-    faults = [fault for name in first if (fault := _run(name))]
+    faults = [fault for name in first if (fault := run(name))]
     print(f"{len(wanted) - len(faults)} passed, {len(faults)} failed", flush=True)
     # At the end, where who reads a long log looks first; what failed at first only, too.
     print("\n".join(faults or first.values()), flush=True)
     return len(faults)
 
 
-def _run(name: str) -> str:
+def _run(name: str, suite: str | None) -> str:
     begun = time.monotonic()
     log = FOLDER / f"molecule-{name}.log"
     with log.open("wb") as output:
         programs = Path(sys.executable).parent
         done = subprocess.run(
-            [str(programs / "molecule"), "test", "--scenario-name", name],
+            [str(programs / "molecule"), "test", "--scenario-name", name, *_platform(name, suite)],
             cwd=ROOT,
             stdout=output,
             stderr=output,
@@ -65,6 +71,14 @@ def _run(name: str) -> str:
     told = log.read_text()
     print(told[-6000:], flush=True)
     return f"{name} failed\n" + "\n".join(failed_tasks(told))
+
+
+def _platform(scenario: str, suite: str | None) -> list[str]:
+    """The options for a scenario's one host of a suite; none where the hosts need each other."""
+    every = yaml.safe_load((ROOT / "molecule" / scenario / "molecule.yml").read_text())["platforms"]
+    by_suite = {host["suite"]: host["name"] for host in every}
+    alone = suite in by_suite and len(by_suite) == len(every)
+    return ["--platform-name", by_suite[suite]] if alone else []
 
 
 def failed_tasks(log: str) -> list[str]:
@@ -83,4 +97,8 @@ def _failed(task: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    parser = argparse.ArgumentParser(prog="python -m tests.lab.molecule", description=__doc__)
+    parser.add_argument("roles", nargs="*", help="all, when none is named")
+    parser.add_argument("--suite", choices=base.SUITES, help="where there is a choice")
+    asked = parser.parse_args()
+    sys.exit(main(asked.roles, asked.suite))
