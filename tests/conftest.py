@@ -24,6 +24,7 @@ from structlog.stdlib import ProcessorFormatter
 
 from app.products import all_products
 from local.servers import EmbeddedServers
+from tests.waiting import wait_until
 
 # prometheus_client chooses its multiprocess mode when it is first imported.
 METRICS_DIR = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="fivebox-metrics-")
@@ -49,6 +50,21 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def wait_for_lock(servers: EmbeddedServers) -> Callable[..., None]:
+    """Wait until statements wait for what another transaction, or session, holds."""
+    waiting = (
+        "SELECT count(*) >= %s FROM pg_stat_activity "
+        "WHERE backend_type = 'client backend' AND wait_event_type = 'Lock'"
+    )
+
+    def wait(statements: int = 1) -> None:
+        with psycopg.connect(servers.superuser_url, autocommit=True) as watcher:
+            wait_until(lambda: watcher.execute(waiting, [statements]).fetchone() == (True,))
+
+    return wait
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import psycopg
 import pyotp
 import pytest
-from psycopg.sql import SQL
 from structlog.stdlib import ProcessorFormatter
 from werkzeug.test import TestResponse
 
@@ -17,8 +15,6 @@ from tests.conftest import Account
 from tests.mail.fixtures import mail_server, mailing, send, sign_up
 
 __all__ = ["mail_server", "mailing", "send", "sign_up"]
-
-GIVE_UP_SECONDS = 10
 
 
 @pytest.fixture
@@ -55,28 +51,6 @@ def log_lines(app) -> Iterator[Callable[[], list[str]]]:
     yield lambda: stream.getvalue().splitlines()
     root.removeHandler(handler)
     root.setLevel(level)
-
-
-@pytest.fixture
-def wait_for_lock(servers) -> Callable[..., None]:
-    """Wait until statements of the app wait for what another transaction holds."""
-
-    def wait(statements: int = 1) -> None:
-        with psycopg.connect(servers.superuser_url, autocommit=True) as watcher:
-            # The server polls; statement_timeout makes a wait that never ends a failure.
-            watcher.execute(f"SET statement_timeout = '{GIVE_UP_SECONDS}s'")
-            watcher.execute(
-                SQL("""
-                DO $$ BEGIN LOOP
-                    PERFORM pg_stat_clear_snapshot();
-                    EXIT WHEN {} <= (SELECT count(*) FROM pg_stat_activity
-                        WHERE usename = 'fivebox_app' AND wait_event_type = 'Lock');
-                    PERFORM pg_sleep(0.01);
-                END LOOP; END $$
-                """).format(statements)
-            )
-
-    return wait
 
 
 @dataclass

@@ -1,11 +1,13 @@
 """The migrations themselves, on a database of their own."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from apiflask import APIFlask
 from flask_migrate import downgrade, upgrade
+from sqlalchemy.exc import OperationalError
 
 from app.audit.partitions import keep_partitions
 from local.servers import EmbeddedServers
@@ -15,6 +17,10 @@ TABLES = (
     "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
 )
 FUNCTIONS = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+
+REVISION = "SELECT version_num FROM alembic_version"
+# As in migrations/env.py, which cannot be imported.
+ADVISORY_LOCK = 5_105_000
 
 
 def in_scratch(url: str) -> str:
@@ -97,6 +103,43 @@ def test_every_partition_of_the_audit_log_takes_longer_subjects(
             append(81)
         append(80)
         upgrade()
+
+
+def test_a_migration_gives_up_a_lock_that_it_does_not_get(
+    empty_database: tuple[APIFlask, psycopg.Connection],
+) -> None:
+    application, connection = empty_database
+    with application.app_context():
+        upgrade(revision="0012")
+        # Were it to wait for ever, the test would not.
+        connection.execute("SET idle_in_transaction_session_timeout = '20s'")
+        connection.execute("BEGIN; LOCK TABLE audit_events IN ACCESS SHARE MODE")
+        # Requests queue behind who waits for a lock.
+        with pytest.raises(OperationalError, match="lock timeout"):
+            upgrade()
+        connection.execute("ROLLBACK")
+        assert connection.execute(REVISION).fetchone() == ("0012",)
+        upgrade()
+    assert connection.execute(REVISION).fetchone() != ("0012",)
+
+
+def test_two_runs_migrate_one_after_the_other(
+    empty_database: tuple[APIFlask, psycopg.Connection], wait_for_lock: Callable[..., None]
+) -> None:
+    application, connection = empty_database
+
+    def run() -> None:
+        with application.app_context():
+            upgrade()
+
+    connection.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run)
+        wait_for_lock()
+        assert connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,)
+        connection.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
+        running.result()
+    assert connection.execute(REVISION).fetchone() is not None
 
 
 def test_hot_queries_use_their_indexes(

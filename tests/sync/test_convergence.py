@@ -4,7 +4,6 @@ FIVEBOX_SYNC_EXAMPLES sets their number.
 """
 
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -65,7 +64,7 @@ def test_devices_converge_and_nothing_accepted_is_lost(register):
     run()
 
 
-def test_a_change_that_commits_late_is_not_skipped(app, register, servers):
+def test_a_change_that_commits_late_is_not_skipped(app, register, servers, wait_for_lock):
     """The first writer commits last of all; a cursor over time or a sequence would pass it by."""
     account = register()
     reader = Rxdb(account)
@@ -78,16 +77,8 @@ def test_a_change_that_commits_late_is_not_skipped(app, register, servers):
             [account.id],
         )
         late = pool.submit(Rxdb(account).store, "habits", (habit("late"), None))
-        _wait_for_lock(servers)
+        wait_for_lock()
         assert reader.documents() == {}
         early.commit()
         late.result(timeout=5)
     assert list(reader.documents()) == ["early", "late"]
-
-
-def _wait_for_lock(servers) -> None:
-    """Until the late writer stands in the queue."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    with psycopg.connect(servers.superuser_url, autocommit=True) as connection:
-        while connection.execute(query).fetchone() == (0,):
-            time.sleep(0.01)

@@ -8,10 +8,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskCliRunner
 
 from app.extensions import redis
-from tests.accounts.conftest import wait_for_lock
 from tests.conftest import Account
-
-__all__ = ["wait_for_lock"]
 
 BOOKS = ("emma", "dracula", "faust", "moby-dick")
 
