@@ -17,6 +17,8 @@ from tests.lab.playbooks import ROOT
 from tests.lab.state import FOLDER, require_machine
 
 AT_ONCE = 2
+# Scenarios whose hosts need each other: all of them are always taken.
+TOGETHER = ("etcd", "journal", "patroni", "redis_group")
 
 
 def main(names: list[str], suite: str | None = None) -> int:
@@ -24,7 +26,7 @@ def main(names: list[str], suite: str | None = None) -> int:
 
     Args:
         names: of roles; all when empty.
-        suite: of the hosts to use, where a scenario has one of each; otherwise all of its hosts.
+        suite: of the hosts to use, where they do not need each other; all of them when None.
 
     Returns:
         the number of scenarios that failed.
@@ -74,11 +76,12 @@ def _run(name: str, suite: str | None) -> str:
 
 
 def _platform(scenario: str, suite: str | None) -> list[str]:
-    """The options for a scenario's one host of a suite; none where the hosts need each other."""
-    every = yaml.safe_load((ROOT / "molecule" / scenario / "molecule.yml").read_text())["platforms"]
-    by_suite = {host["suite"]: host["name"] for host in every}
-    alone = suite in by_suite and len(by_suite) == len(every)
-    return ["--platform-name", by_suite[suite]] if alone else []
+    """The options for a scenario's host of a suite; none for all of its hosts."""
+    if suite is None or scenario in TOGETHER:
+        return []
+    hosts = yaml.safe_load((ROOT / "molecule" / scenario / "molecule.yml").read_text())["platforms"]
+    [name] = [host["name"] for host in hosts if host["suite"] == suite]
+    return ["--platform-name", name]
 
 
 def failed_tasks(log: str) -> list[str]:
