@@ -19,6 +19,7 @@ from typing import Any
 
 import psutil
 import psycopg
+from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import text
@@ -28,28 +29,31 @@ from tests.measure import packages
 
 DAYS = 1000
 UP, DOWN = 10, 20
-USER = "md5('user ' || n)::uuid"
+BLOCK = 20
+USER = "md5(current_database() || n)::uuid"
 FILL = f"""
 SET session_replication_role = replica;
 INSERT INTO users (id, email, name, password_hash)
-SELECT {USER}, n || '@example.com', 'A', '' FROM generate_series(%(first)s::int, %(last)s::int) n;
+SELECT {USER}, n || '@example.com', 'A', '' FROM generate_series(1, %(users)s::int) n;
 INSERT INTO devices (id, user_id, name, refresh_hash, expires_at)
 SELECT {USER}, {USER}, 'phone', '', now() + interval '1 day'
-FROM generate_series(%(first)s::int, %(last)s::int) n;
+FROM generate_series(1, %(users)s::int) n;
 INSERT INTO sync_state (user_id, rev)
-SELECT {USER}, {DAYS} + 1 FROM generate_series(%(first)s::int, %(last)s::int) n;
+SELECT {USER}, {DAYS} + 1 FROM generate_series(1, %(users)s::int) n;
 INSERT INTO user_habits (user_id, id, name, schedule, start_date, active, rev, updated_at)
 SELECT {USER}, 'run', 'Run', 'daily', '2020-01-01', true, 1, now()
-FROM generate_series(%(first)s::int, %(last)s::int) n;
+FROM generate_series(1, %(users)s::int) n;
 INSERT INTO user_progress (user_id, id, habit_id, date, completed, streak, rev,
     updated_at)
 SELECT {USER}, 'run:' || day, 'run', day, true, day - date '2020-01-01' + 1,
     day - date '2020-01-01' + 2, now()
-FROM generate_series(%(first)s::int, %(last)s::int) n,
+FROM generate_series(1, %(users)s::int) n,
     LATERAL (SELECT date '2020-01-01' + d AS day FROM generate_series(0, {DAYS} - 1) d) days;
 SET session_replication_role = origin;
-ANALYZE
+VACUUM ANALYZE;
+CHECKPOINT
 """  # noqa: S608 - constants
+Act = Callable[[FlaskClient, dict[str, str]], None]
 
 
 class Metered:
@@ -66,11 +70,53 @@ class Metered:
         return body
 
 
+class Caller:
+    """Who makes rounds with an application, and what they took."""
+
+    def __init__(self, application: Flask, tokens: list[str]) -> None:
+        """Prepare for rounds by the owners of these tokens."""
+        application.wsgi_app = Metered(application.wsgi_app)  # type: ignore[method-assign]
+        with application.app_context():
+            session = application.extensions["sqlalchemy"].session
+            # One request at a time: the pool has no other connection.
+            self.backend = psutil.Process(session.scalar(text("SELECT pg_backend_pid()")))
+        # Outside of a context: a request would share it, with the transaction and user in it.
+        self.client = application.test_client()
+        self.headers = [{"Authorization": f"Bearer {token}"} for token in tokens]
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the rounds so far."""
+        self.taken: list[float] = []
+        self.spent = [0.0, 0.0]
+
+    def make(self, act: Act, rounds: int) -> None:
+        """Make rounds, each for somebody."""
+        before = self._cpu()
+        for _ in range(rounds):
+            one = random.choice(self.headers)  # noqa: S311 - no secret
+            begun = time.perf_counter()
+            act(self.client, one)
+            self.taken.append(1000 * (time.perf_counter() - begun))
+        for part, (now, then) in enumerate(zip(self._cpu(), before, strict=True)):
+            self.spent[part] += 1000 * (now - then)
+
+    def figures(self) -> tuple[float, float, float, float]:
+        """Median, 95th percentile and CPU times of a round, in ms."""
+        cuts = quantiles(self.taken, n=20)
+        api, postgresql = (spent / len(self.taken) for spent in self.spent)
+        return cuts[9], cuts[18], api, postgresql
+
+    def _cpu(self) -> tuple[float, float]:
+        times = self.backend.cpu_times()
+        return self.client.application.wsgi_app.seconds, times.user + times.system
+
+
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 10_000_000])
-    parser.add_argument("--rounds", type=int, default=500)
+    parser.add_argument("--rows", type=int, nargs=2, default=[10_000, 10_000_000])
+    parser.add_argument("--rounds", type=int, default=1000)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fivebox-measure-") as name:
         servers = EmbeddedServers(Path(name))
@@ -85,95 +131,70 @@ def main() -> None:
                 FIVEBOX_RATE_LIMIT_DEFAULT="100000000 per hour",
                 FIVEBOX_RATE_LIMIT_SYNC="100000000 per hour",
             )
-            measure(servers, arguments.rows, arguments.rounds)
+            compare(servers, arguments.rows, arguments.rounds)
         finally:
             servers.stop()
 
 
-def measure(servers: EmbeddedServers, sizes: list[int], rounds: int) -> None:
+def compare(servers: EmbeddedServers, sizes: list[int], rounds: int) -> None:
     """Measure on running servers.
 
     Args:
-        servers: to fill.
-        sizes: numbers of progress rows, growing.
+        servers: to make and fill databases on.
+        sizes: numbers of progress rows, the small and the large.
         rounds: of each kind for each size.
     """
+    callers = {size: _callers(servers, size) for size in sizes}
+    print("| progress rows | | p50, ms | p95, ms | CPU of API, ms | of PostgreSQL, ms |")
+    print("|---|---|---|---|---|---|")
+    for name, act in ACTS.items():
+        beside = {size: both[act is packages_floor] for size, both in callers.items()}
+        for caller in beside.values():
+            caller.make(act, 2 * len(caller.headers))
+            caller.begin()
+        for _ in range(rounds // BLOCK):
+            for caller in beside.values():
+                caller.make(act, BLOCK)
+        small, large = (caller.figures() for caller in beside.values())
+        for size, figures in zip(sizes, (small, large), strict=True):
+            tell(f"{size:,}", name, figures)
+        tell("ratio", name, (b / a for a, b in zip(small, large, strict=True)))
+
+
+def _callers(servers: EmbeddedServers, size: int) -> tuple[Caller, Caller]:
+    """Those of the API, and of the packages alone, on a new database with so many rows."""
     from app.accounts.tokens import new_access_token
-    from app.extensions import db
     from app.factory import create_app
 
+    def of_size(url: str) -> str:
+        return url.replace("/fivebox?", f"/rows_{size}?")
+
+    servers.create_database(f"rows_{size}")
+    for name in ("FIVEBOX_DATABASE_URL", "FIVEBOX_DATABASE_OWNER_URL"):
+        os.environ[name] = of_size(servers.environment()[name])
     app = create_app()
     with app.app_context():
         upgrade()
-    app.wsgi_app = Metered(app.wsgi_app)  # type: ignore[method-assign]
+    url = of_size(servers.superuser_url)
+    with psycopg.connect(url, autocommit=True) as owner:
+        for statement in FILL.split(";"):
+            owner.execute(statement, {"users": size // DAYS})  # type: ignore[arg-type]
+        ids = owner.execute("SELECT id FROM users ORDER BY random() LIMIT 50").fetchall()
     settings = app.extensions["settings"]
     least = packages.create_app(
-        servers.superuser_url.replace("postgresql:", "postgresql+psycopg:", 1),
+        url.replace("postgresql:", "postgresql+psycopg:", 1),
         f"redis+{servers.environment()['FIVEBOX_REDIS_URL']}",
         settings.jwt_secret.get_secret_value(),
         settings.jwt_audience,
     )
-    least.wsgi_app = Metered(least.wsgi_app)  # type: ignore[method-assign]
-    print("| progress rows | | p50, ms | p95, ms | CPU of API, ms | of PostgreSQL, ms |")
-    print("|---|---|---|---|---|---|")
-    filled = 0
-    with psycopg.connect(servers.superuser_url, autocommit=True) as owner:
-        for size in sizes:
-            users = size // DAYS
-            for statement in FILL.split(";"):
-                owner.execute(statement, {"first": filled + 1, "last": users})  # type: ignore[arg-type]
-            owner.execute("CHECKPOINT")
-            filled = users
-            ids = owner.execute(
-                f"SELECT {USER} FROM generate_series(1, %s::int) n ORDER BY random() LIMIT 50",  # type: ignore[arg-type]  # noqa: S608
-                [users],
-            ).fetchall()
-            with app.app_context():
-                tokens = [new_access_token(row[0], row[0], timedelta(hours=1)) for row in ids]
-                # One request at a time: the pool has no other connection.
-                backend = psutil.Process(db.session.scalar(text("SELECT pg_backend_pid()")))
-            with least.app_context():
-                session = least.extensions["sqlalchemy"].session
-                least_backend = psutil.Process(session.scalar(text("SELECT pg_backend_pid()")))
-            # Outside of a context: a request would share it, with the transaction and user in it.
-            client, least_client = app.test_client(), least.test_client()
-            figures = timed(least_client, tokens, packages_floor, rounds, least_backend)
-            tell(size, "floor of the packages", figures)
-            for name, act in ACTS.items():
-                tell(size, name, timed(client, tokens, act, rounds, backend))
+    with app.app_context():
+        tokens = [new_access_token(row[0], row[0], timedelta(hours=1)) for row in ids]
+    return Caller(app, tokens), Caller(least, tokens)
 
 
-def tell(size: int, name: str, figures: Iterable[float]) -> None:
+def tell(size: str, name: str, figures: Iterable[float]) -> None:
     """Print a row of the table."""
-    print(f"| {size:,} | {name} | " + " | ".join(f"{x:.2f}" for x in figures) + " |", flush=True)
-
-
-def timed(
-    client: FlaskClient,
-    tokens: list[str],
-    act: Callable[[FlaskClient, dict[str, str]], None],
-    rounds: int,
-    backend: psutil.Process,
-) -> tuple[float, float, float, float]:
-    """Median, 95th percentile and CPU times of a round, in ms."""
-
-    def spent() -> tuple[float, float]:
-        times = backend.cpu_times()
-        return server.seconds, times.user + times.system
-
-    server = client.application.wsgi_app
-    headers = [{"Authorization": f"Bearer {token}"} for token in tokens]
-    for one in headers:
-        act(client, one)
-    before, taken = spent(), []
-    for _ in range(rounds):
-        one = random.choice(headers)  # noqa: S311 - no secret
-        begun = time.perf_counter()
-        act(client, one)
-        taken.append(1000 * (time.perf_counter() - begun))
-    api, postgresql = (1000 * (b - a) / rounds for a, b in zip(before, spent(), strict=True))
-    cuts = quantiles(taken, n=20)
-    return cuts[9], cuts[18], api, postgresql
+    print(f"| {size} | {name} | " + " | ".join(f"{x:.2f}" for x in figures) + " |", flush=True)
 
 
 def floor(client: FlaskClient, headers: dict[str, str]) -> None:
@@ -216,7 +237,12 @@ def sync_round(
     assert (pushed.status_code, pushed.get_json()) == (200, []), pushed.text
 
 
-ACTS = {"floor": floor, "round of notes": sync_notes, "round of days": sync_days}
+ACTS: dict[str, Act] = {
+    "floor of the packages": packages_floor,
+    "floor": floor,
+    "round of notes": sync_notes,
+    "round of days": sync_days,
+}
 
 
 if __name__ == "__main__":
