@@ -107,7 +107,7 @@ def test_disk_full(host: Host, api: Api, token: str) -> None:
             _, written = write_until_refused(api, token, "runbook")
             disks, _, sizes = book.run(1, host)
             assert re.search(rf"100% +{folder}\n", disks)
-            assert re.search(r"^1[456]M\t/var/cache/apt/archives$", sizes, re.M)
+            assert re.search(r"^\d+M\t/var/cache/apt/archives$", sizes, re.M)
             book.run(2, host)
         finally:
             host.ssh(f"umount {archives}")
