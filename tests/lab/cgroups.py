@@ -1,4 +1,4 @@
-"""A control group for each host: without its own, two hosts on one machine disturb each other."""
+"""Control groups for each host, and for the operator: without them they disturb each other."""
 
 import contextlib
 import time
@@ -8,6 +8,8 @@ from tests.lab.state import NUMBER
 
 ROOT = Path("/sys/fs/cgroup")
 PERIOD_MICROSECONDS = 100_000
+# Of the processors, when a host wants them too.
+OPERATOR_SHARE = 0.05
 
 
 class Cgroup:
@@ -25,12 +27,13 @@ class Cgroup:
             trees = [ROOT / tree / "fivebox-lab" / name for tree in ("systemd", "unified")]
             self.folders = [*(t for t in trees if t.parents[1].exists()), self.memory, self.cpu]
 
-    def create(self, memory_mb: int | None, cpus: float | None) -> None:
+    def create(self, memory_mb: int | None, cpus: float | None, share: float = 1) -> None:
         """Make the groups.
 
         Args:
             memory_mb: limit in MiB, or None.
             cpus: limit in processors, or None.
+            share: of the processors when all groups want them; other hosts have 1.
         """
         for folder in self.folders:
             folder.mkdir(parents=True, exist_ok=True)
@@ -46,6 +49,9 @@ class Cgroup:
                 (self.cpu / "cpu.max").write_text(f"{quota} {PERIOD_MICROSECONDS}")
             else:
                 (self.cpu / "cpu.cfs_quota_us").write_text(str(quota))
+
+        file, usual = ("cpu.weight", 100) if self.unified else ("cpu.shares", 1024)
+        (self.cpu / file).write_text(str(int(usual * share)))
 
     def enter(self) -> None:
         """Put the calling process into the groups."""
@@ -91,3 +97,14 @@ class Cgroup:
                 with contextlib.suppress(OSError):
                     folder.rmdir()
             time.sleep(0.05)
+
+
+def of_operator() -> Cgroup:
+    """The groups of the operator's programs, which here leave the processors to hosts and clients.
+
+    A nice value would not: where the kernel groups by session, each worker of Ansible is a session
+    of its own, and weighs as much as a host.
+    """
+    groups = Cgroup("operator")
+    groups.create(None, None, OPERATOR_SHARE)
+    return groups

@@ -1,8 +1,12 @@
 """The bridge of the lab; only what the hosts themselves send leaves it."""
 
+import contextlib
+import os
 import re
+import signal
 from pathlib import Path
 
+from tests.lab.cgroups import of_operator
 from tests.lab.state import NUMBER, lock, run
 
 BRIDGE = f"fivebox{NUMBER}"
@@ -28,6 +32,12 @@ def ensure() -> None:
 
 
 def remove() -> None:
-    """Remove the bridge and its rules."""
+    """Remove what the hosts shared: the bridge, its rules, and the operator's control groups."""
     run("ip", "link", "delete", BRIDGE, check=False)
     run("nft", "delete", "table", "ip", TABLE, check=False)
+    groups = of_operator()
+    # ssh keeps its connections for a while.
+    for pid in groups.processes():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    groups.remove()
