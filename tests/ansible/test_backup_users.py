@@ -1,13 +1,26 @@
-"""What a restore stops is all that uses the database."""
+"""What a restore stops is all that uses the database, or nothing."""
 
+import os
+import shlex
+import subprocess
+import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
+import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
+from tests.ansible.cluster_command import program
+
 ROOT = Path(__file__).resolve().parents[2]
+GONE = {
+    "ansible_connection": "ssh",
+    "ansible_host": "127.0.0.1",
+    "ansible_port": 9,
+    "ansible_ssh_common_args": "-o ConnectTimeout=2 -o ControlMaster=no",
+}
 
 
 def test_a_restore_stops_all_that_the_app_runs() -> None:
@@ -23,3 +36,66 @@ def test_a_restore_stops_all_that_the_app_runs() -> None:
     assert len(units) > 8
     for unit in units:
         assert any(fnmatch(unit, pattern) for pattern in patterns), unit
+
+
+def _restore(folder: Path, gone: tuple[str, ...], strategy: str) -> tuple[int, str, list[str]]:
+    """Run the play that restores, on hosts that are this machine.
+
+    Args:
+        folder: for all of it.
+        gone: API hosts that do not answer.
+        strategy: of Ansible.
+
+    Returns:
+        The exit status, what was said, and what was done.
+    """
+    done = folder / "done"
+    done.touch()
+    for name in ("fivebox-backup", "systemctl"):
+        program(folder, name, f'echo "{name} $1" >> {shlex.quote(str(done))}')
+    text = (ROOT / "playbooks/restore.yml").read_text()
+    text = text.replace("/usr/local/sbin/fivebox-backup", f"{folder}/fivebox-backup")
+    plays = [play for play in yaml.safe_load(text) if play["name"].startswith("(4/5)")]
+    (folder / "play.yml").write_text(yaml.safe_dump([plays[0] | {"become": False}]))
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "backup_users": ["fivebox-api@*"],
+        "__restore_to": "latest",
+        "__restore_prepared": {"matched": 1},
+    }
+    api = {name: GONE if name in gone else {} for name in ("api1", "api2")}
+    groups = {"api": {"hosts": api}, "database": {"hosts": {"db1": {}}}}
+    inventory = {"all": {"children": groups, "vars": variables}}
+    (folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
+    ran = subprocess.run(
+        [
+            *(Path(sys.executable).parent / "ansible-playbook", "-i", folder / "hosts.yml"),
+            folder / "play.yml",
+        ],
+        cwd=ROOT,
+        env=os.environ | {"PATH": f"{folder}:{os.environ['PATH']}", "ANSIBLE_STRATEGY": strategy},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = " ".join((ran.stdout + ran.stderr).split())
+    return ran.returncode, output, done.read_text().splitlines()
+
+
+@pytest.mark.parametrize("strategy", ["linear", "mitogen_linear"])
+@pytest.mark.parametrize("gone", [("api1",), ("api2",)])
+def test_nothing_is_stopped_while_one_does_not_answer(
+    tmp_path: Path, gone: tuple[str, ...], strategy: str
+) -> None:
+    status, output, done = _restore(tmp_path, gone, strategy)
+    assert status
+    assert f"{gone[0]} does not answer, and may use the database: nothing is stopped" in output
+    assert done == ["fivebox-backup check"]
+
+
+def test_it_is_restored_once_all_are_asked(tmp_path: Path) -> None:
+    status, output, done = _restore(tmp_path, (), "mitogen_linear")
+    assert not status, output
+    asked = ["systemctl list-units"] * 2
+    assert done == ["fivebox-backup check", *asked, "fivebox-backup restore"]
