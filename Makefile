@@ -82,8 +82,9 @@ lab: $(VENV)/.dev ## Boot a small VPS here, deploy to it, and test it (root; SUI
 lab-releases: $(VENV)/.dev ## Deploy and roll back ten times under load (root; SUITE=bookworm)
 	$(BIN)/python -m tests.lab.drill --suite $(SUITE) --releases 10 $(if $(RECORD),--record)
 
-lab-restore: $(VENV)/.dev ## Lose a host in the lab and restore it from object storage (root; SIZE=short, long)
-	$(BIN)/python -m tests.lab.loss --suite $(SUITE) --size $(SIZE) $(if $(RECORD),--record)
+lab-restore: $(VENV)/.dev ## Lose a host in the lab and restore it from object storage (root; SIZE=short, long, or OUTAGE=3600)
+	$(BIN)/python -m tests.lab.loss --suite $(SUITE) --size $(SIZE) $(if $(OUTAGE),--outage $(OUTAGE)) \
+	  $(if $(RECORD),--record)
 
 lab-alerts: $(VENV)/.dev ## Provoke every alert on a host of the lab (root; SUITE=bookworm)
 	$(BIN)/python -m tests.lab.drill --suite $(SUITE) --alerts

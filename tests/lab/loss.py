@@ -36,6 +36,13 @@ CONNECTIONS = 20
 SECONDS = 20
 # PostgreSQL tries again every minute.
 DRAIN_SECONDS = 180
+# What happens to packets to the storage is said at the end.
+OUTAGE = (
+    f"nft 'table inet outage {{ chain out {{ type filter hook output priority 0; tcp dport {PORT} "
+)
+# In a long outage: how often is written, and how often logged in anew.
+PAUSE_SECONDS = 2
+LOGIN_WRITES = 200
 UNSENT = "ls /var/lib/postgresql/*/main/pg_wal/archive_status/*.ready"
 # About what 1 GB is: a row of a day has some 250 bytes with its indexes.
 ROWS = {"short": 20_000, "long": 4_000_000}
@@ -65,6 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", choices=base.SUITES, default="bookworm")
     parser.add_argument("--size", choices=ROWS, default="short", help="of the database")
+    parser.add_argument("--outage", type=int, help="only let the storage be away, so many seconds")
     parser.add_argument("--record", action="store_true", help="write docs/measurements/")
     arguments = parser.parse_args()
     require_machine()
@@ -74,7 +82,10 @@ def main() -> None:
     authority, storage = Authority(), Storage()
     try:
         storage.start()
-        _lose_and_restore(arguments.suite, arguments.size, authority, storage)
+        if arguments.outage:
+            _long_outage(arguments.suite, arguments.outage, authority, storage)
+        else:
+            _lose_and_restore(arguments.suite, arguments.size, authority, storage)
     finally:
         authority.stop()
         storage.stop()
@@ -85,20 +96,30 @@ def main() -> None:
             hosts.network.remove()
     if above:
         sys.exit("\n".join(above))
-    if arguments.record:
+    if arguments.record and arguments.outage:
+        page = ROOT / f"docs/measurements/outage-{arguments.suite}.md"
+        command = f"make lab-restore SUITE={arguments.suite} OUTAGE={arguments.outage} RECORD=1"
+        figures.write(page, f"The backups' storage is away, Debian {arguments.suite}", command)
+    elif arguments.record:
         page = ROOT / f"docs/measurements/restore-{arguments.suite}.md"
         command = f"make lab-restore SUITE={arguments.suite} SIZE={arguments.size} RECORD=1"
         figures.write(page, f"Loss and restore, Debian {arguments.suite}", command)
 
 
-def _lose_and_restore(suite: str, size: str, authority: Authority, storage: Storage) -> None:
+def _set_up(suite: str, authority: Authority, storage: Storage) -> tuple[Operator, Api, str]:
+    """A host with the API and a user; also returns the user's token."""
     lost = hosts.up("lost", suite, MEMORY_MB, CPUS)
     authority.start(lost.address)
     operator = Operator(lost, authority, settings=storage.settings())
     _play(operator, "bootstrap")
     _play(operator, "site")
     api = Api(lost.address, str(authority.root()))
-    token = _register(api)
+    return operator, api, _register(api)
+
+
+def _lose_and_restore(suite: str, size: str, authority: Authority, storage: Storage) -> None:
+    operator, api, token = _set_up(suite, authority, storage)
+    lost = operator.host
     _file(api, token)
     _psql(operator, HABITS.format(rows=ROWS[size]))
     megabytes = int(_psql(operator, "SELECT pg_database_size('fivebox') / 1048576"))
@@ -148,8 +169,7 @@ def _await_archive(host: hosts.Host, what: str) -> None:
 def _outage(operator: Operator, api: Api, token: str) -> None:
     """The storage cannot be reached for a while: it is named, and nothing is lost."""
     host = operator.host
-    rule = f"table inet outage {{ chain out {{ type filter hook output priority 0; tcp dport {PORT}"
-    host.ssh(f"nft '{rule} reject with tcp reset; }}; }}'")
+    host.ssh(OUTAGE + "reject with tcp reset; }; }'")
     habit = {"id": "outage", "name": "Written meanwhile", "start_date": "2026-01-01"}
     _assert(api.ask("POST", "/v1/habits", habit, token).status == 201, "writes go on")
     _psql(operator, "SELECT pg_switch_wal()")
@@ -162,6 +182,40 @@ def _outage(operator: Operator, api: Api, token: str) -> None:
     with Runbook("backups", __file__, _desk(operator, api, "")) as book:
         _, _, told = book.run(5, host)
     _assert("restores; compared" in told, "a drill finds all of it")
+
+
+def _long_outage(suite: str, seconds: int, authority: Authority, storage: Storage) -> None:
+    """Nothing reaches the storage, nor is refused: writes go on, and all of them are sent later."""
+    operator, api, token = _set_up(suite, authority, storage)
+    host = operator.host
+    host.ssh(OUTAGE + "drop; }; }'")
+    begun, number = time.monotonic(), 0
+    while time.monotonic() < begun + seconds:
+        if number % LOGIN_WRITES == 0:
+            token = _log_in(api)
+        number += 1
+        habit = {"id": f"outage-{number}", "name": "Written", "start_date": "2026-01-01"}
+        written = api.ask("POST", "/v1/habits", habit, token)
+        if written.status != 201:
+            sys.exit(f"A write fails while the storage is away: {written}")
+        time.sleep(PAUSE_SECONDS)
+    figures.record("without the storage", time.monotonic() - begun, "s")
+    figures.record("writes acknowledged meanwhile", number, "")
+    figures.record("segments that wait then", int(host.ssh(f"{UNSENT} | wc -l").stdout), "")
+    failed = int(_psql(operator, "SELECT failed_count FROM pg_stat_archiver"))
+    figures.record("tries that failed, which WalNotArchived counts", failed, "")
+    _assert(failed > 0, "failures are counted")
+    told = host.ssh("fivebox-backup run", check=False)
+    _assert(told.returncode == 1, "a backup without its storage fails")
+    _assert("fivebox_backup_storage" in told.stderr, "it says which setting leads there")
+    host.ssh("nft delete table inet outage")
+    sent = until(lambda: not host.succeeds(UNSENT), RESTORED_SECONDS, "all of it is sent")
+    figures.record("until all was sent, once it is back", sent, "s")
+    _play(operator, "drill")
+    told = host.ssh("journalctl --no-pager -u fivebox-backup-drill -o cat -n 5")
+    _assert("restores; compared" in told.stdout, "a drill finds all of it")
+    stored = int(_psql(operator, "SELECT count(*) FROM user_habits WHERE id LIKE 'outage-%'"))
+    _assert(stored == number, "every acknowledged write is there")
 
 
 def _undo_a_delete(operator: Operator, api: Api, token: str) -> None:
