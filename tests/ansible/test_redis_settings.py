@@ -58,6 +58,13 @@ def test_a_host_that_was_replaced_is_forgotten(member: Path) -> None:
     assert not any("10.0.0.9" in line for line in restarted(member, "sentinel"))
 
 
+@pytest.mark.parametrize(("members", "quorum"), [(3, 2), (4, 3), (5, 3)])
+def test_as_many_agree_as_are_more_than_half_now(member: Path, members: int, quorum: int) -> None:
+    (member / "run/sentinel.conf").write_text(AGREED)
+    (member / "etc/members").write_text("".join(f"10.0.0.{n}\n" for n in range(1, members + 1)))
+    assert f"sentinel monitor fivebox 10.0.0.2 6379 {quorum}" in restarted(member, "sentinel")
+
+
 def test_a_replica_stays_one(member: Path) -> None:
     (member / "run/redis.conf").write_text("replicaof 10.0.0.2 6379\nport 6379\n")
     assert restarted(member, "redis") == ["replicaof 10.0.0.2 6379", "port 0"]
