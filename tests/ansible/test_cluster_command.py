@@ -10,10 +10,13 @@ from tests.ansible.cluster_command import Row, program, rows, run
 
 WELL = rows(("Leader", "running"), ("Sync Standby", "streaming"), ("Replica", "streaming"))
 BEHIND = rows(("Leader", "running"), ("Sync Standby", "streaming"), ("Replica", "starting"))
+ASTRAY = rows(("Leader", "running"), ("Sync Standby", "streaming"), ("Replica", "running"))
 ALONE = rows(("Leader", "running"), ("Replica", "streaming"), ("Replica", "streaming"))
 
 
-@pytest.mark.parametrize(("unwell", "waits"), [([], 1), ([BEHIND], 2), ([ALONE, BEHIND], 3)])
+@pytest.mark.parametrize(
+    ("unwell", "waits"), [([], 1), ([BEHIND], 2), ([ALONE, BEHIND], 3), ([ASTRAY], 2)]
+)
 def test_await_returns_when_all_are_well(
     tmp_path: Path, unwell: list[list[Row]], waits: int
 ) -> None:
@@ -23,6 +26,11 @@ def test_await_returns_when_all_are_well(
     answers = f"echo x >> {asked}\ncat {tmp_path}/answer$(($(wc -l < {asked}) - 1))\n"
     assert answering(tmp_path, answers, "await").returncode == 0
     assert len(asked.read_text().splitlines()) == waits
+
+
+def test_a_patroni_that_shows_no_streaming_is_believed(tmp_path: Path) -> None:
+    found = rows(("Leader", "running"), ("Sync Standby", "running"), ("Replica", "running"))
+    assert answering(tmp_path, f"echo '{json.dumps(found)}'", "await").returncode == 0
 
 
 def test_await_does_not_believe_a_member_without_quorum(tmp_path: Path) -> None:

@@ -299,6 +299,17 @@ def test_no_host_is_removed_during_a_release(removing: Fleet) -> None:
     assert "ada@desk (deploy 9) holds the lock since" in text
 
 
+def test_a_host_is_removed_while_the_first_does_not_answer(removing: Fleet) -> None:
+    with (removing.folder / "remove_host.yml").open("a") as plays:
+        plays.write(
+            "- hosts: '{{ host }}'\n  gather_facts: false\n  tasks: [debug: {msg: goes on}]\n"
+        )
+    removing.lose("api1")
+    status, text = removing.play("remove_host.yml", "-e", "host=api2")
+    assert not status, text
+    assert "goes on" in text
+
+
 # The last step is never taken: one before met a host that did not answer.
 STEPWISE = """
 - hosts: api
