@@ -4,8 +4,6 @@ The short form has each fault once; `--rounds 10 --record` is the long one.
 """
 
 import argparse
-import json
-import secrets
 import signal
 import sys
 import tempfile
@@ -14,183 +12,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
 from redis import Redis, RedisError
 
 from app.redis_client import connect
-from scripts import internal_ca
-from scripts.make_secrets import NAMES
 from tests.lab import base, counted, figures, hosts, network
-from tests.lab.cluster_watch import Watch
-from tests.lab.playbooks import ROOT, STORAGE, Play, run_playbook
+from tests.lab.cluster_changes import change_size, convert, restore_all, upgrade
+from tests.lab.cluster_hosts import MEMBERS, PSQL, RECOVERY_SECONDS, Cluster
+from tests.lab.playbooks import ROOT
 from tests.lab.runbooks import Desk, Runbook
-from tests.lab.state import FOLDER, KEY, NUMBER, public_key, require_machine, run
+from tests.lab.state import NUMBER, require_machine, run
 from tests.lab.storage import PORT, Storage
 from tests.lab.waiting import until
 from tests.lab.writer import TABLE, Writer
 
-MEMORY_MB = 1024
-CPUS = 1.0
-MEMBERS = ("one", "two", "three")
-MONITOR = "watch"
 CUT = f"fivebox_cut{NUMBER}"
-PSQL = "cd / && runuser -u postgres -- psql -XAtd fivebox"
 BESIDE = "/var/lib/fivebox-backup/scratch"
 FAILOVER_SECONDS = 30
 SWITCHOVER_SECONDS = 3
 SENTINEL_SECONDS = 15
 # How long one host is alone.
 QUORUM_SECONDS = 15
-# Until all members are well again.
-RECOVERY_SECONDS = 300
-# The API itself is not among the hosts; a fleet's has a bucket.
-BUCKET = {
-    "FIVEBOX_S3_ENDPOINT": "https://files.fivebox.test",
-    "FIVEBOX_S3_BUCKET": "files",
-    "FIVEBOX_S3_REGION": "eu-central-1",
-    "FIVEBOX_S3_ACCESS_KEY": "key",
-    "FIVEBOX_S3_SECRET_KEY": "secret",
-}
-
-
-class Cluster:
-    """The hosts, their inventory and secrets.
-
-    Args:
-        suite: of Debian.
-        storage: of the backups.
-        watched: by a monitor host.
-    """
-
-    def __init__(self, suite: str, storage: Storage, *, watched: bool) -> None:
-        self.folder = FOLDER / f"cluster-{suite}"
-
-        def made(name: str) -> hosts.Host:
-            return hosts.up(f"cluster-{suite}-{name}", suite, MEMORY_MB, CPUS)
-
-        self.hosts = {name: made(name) for name in MEMBERS}
-        self.watch = Watch(made(MONITOR)) if watched else None
-        self.settings: dict[str, object] = {}
-        self.secrets = {name: secrets.token_hex(20) for name in NAMES} | internal_ca.make()
-        self.storage = storage
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.ca = self.folder / "ca.pem"
-        self.ca.write_text(self.secrets["vault_internal_ca_certificate"])
-        for host in self.every_host():
-            self._name_storage(host)
-
-    def every_host(self) -> list[hosts.Host]:
-        """The members, and the monitor host when there is one."""
-        return [*self.hosts.values(), *([self.watch.host] if self.watch else [])]
-
-    def _name_storage(self, host: hosts.Host) -> None:
-        with (host.root / "etc/hosts").open("a") as names:
-            names.write(f"{network.GATEWAY} {STORAGE}\n")
-
-    def replace(self, name: str) -> None:
-        """Put a bare host in the place of a member."""
-        old = self.hosts[name]
-        old.remove()
-        self.hosts[name] = hosts.up(old.name, old.suite, MEMORY_MB, CPUS)
-        self._name_storage(self.hosts[name])
-        self.write_inventory()
-
-    def write_inventory(self, database: tuple[str, ...] = MEMBERS) -> None:
-        """Write the inventory; the machine itself is where the API would be.
-
-        Args:
-            database: the hosts of PostgreSQL.
-        """
-        addresses = {name: host.address for name, host in self.hosts.items()}
-        members = {name: {"ansible_host": address} for name, address in addresses.items()}
-        if self.watch:
-            members[MONITOR] = {"ansible_host": self.watch.host.address}
-        api = {"front": {"ansible_host": network.GATEWAY}}
-        groups = {
-            **{key: ["front"] for key in ("edge", "api")},
-            "database": list(database),
-            "cache": list(MEMBERS),
-            "monitor": [MONITOR] if self.watch else [],
-        }
-        children = {name: {"hosts": dict.fromkeys(of)} for name, of in groups.items()}
-        variables = {
-            **self.secrets,
-            **self.storage.settings(),
-            "fivebox_api_settings": BUCKET,
-            "ansible_user": "root",
-            "ansible_ssh_private_key_file": str(KEY),
-            "ansible_ssh_common_args": " ".join(hosts.SSH_OPTIONS),
-            "fivebox_admin_keys": [public_key().strip()],
-            "fivebox_release": str(ROOT / "VERSION"),
-            "fivebox_host_memory_mb": MEMORY_MB,
-            # Without a monitor host, what one would read.
-            "fivebox_watched": True,
-            "exporters_interval_seconds": 2,
-            **self.settings,
-        }
-        settings = self.folder / "group_vars"
-        settings.mkdir(exist_ok=True)
-        if not (settings / "all").exists():
-            (settings / "all").symlink_to(ROOT / "inventories/lab/group_vars/all")
-        inventory = {"all": {"hosts": {**members, **api}, "children": children}}
-        for file, content in (("hosts.yml", inventory), ("variables.yml", variables)):
-            (self.folder / file).touch(mode=0o600)
-            (self.folder / file).write_text(yaml.safe_dump(content))
-
-    def play(self, name: str, *options: str) -> Play:
-        """Run a playbook on the hosts; ends when it fails, or prints a secret."""
-        variables = ("-e", f"@{self.folder}/variables.yml", "--limit", "!front")
-        words = ("-i", str(self.folder / "hosts.yml"), f"playbooks/{name}.yml", *variables)
-        played = run_playbook([*words, *options], self.secrets)
-        if played.failed or played.told:
-            for host in self.every_host():
-                # They are removed at the end.
-                logged = host.ssh("systemctl --failed; journalctl --no-pager -n 60", check=False)
-                print(host.name, logged.stdout, flush=True)
-            sys.exit(f"{played.output}\nprinted secrets: {played.told}")
-        figures.record(f"{name}.yml", played.seconds, "s")
-        return played
-
-    def url(self, role: str) -> str:
-        """The database's URL as the API has it, for the machine itself."""
-        addresses = ",".join(host.address for host in self.hosts.values())
-        return (
-            f"postgresql+psycopg://fivebox_{role}:{self.secrets[f'vault_database_{role}_password']}"
-            f"@localhost/fivebox?host={addresses}&target_session_attrs=primary"
-            f"&sslmode=verify-full&sslrootcert={self.ca}"
-        )
-
-    def members(self) -> list[dict[str, str]]:
-        """What a host that answers says of the cluster."""
-        # One that was cut off a moment ago still tells of what was.
-        quorum = "curl --fail --silent --max-time 5 --output /dev/null http://127.0.0.1:2381/health"
-        command = f"{quorum} && patronictl -c /etc/patroni/config.yml list fivebox --format json"
-        for host in self.hosts.values():
-            done = host.ssh(command, check=False)
-            if done.returncode == 0:
-                found: list[dict[str, str]] = json.loads(done.stdout)
-                return found
-        return []
-
-    def primary(self) -> hosts.Host:
-        """The host that leads, once all are well."""
-        deadline = time.monotonic() + RECOVERY_SECONDS
-        while True:
-            found = self.members()
-            roles = [row["Role"] for row in found]
-            well = [row for row in found if row["State"] in ("running", "streaming")]
-            if len(well) == len(MEMBERS) and {"Leader", "Sync Standby"} <= set(roles):
-                return self.hosts[next(r["Member"] for r in found if r["Role"] == "Leader")]
-            if time.monotonic() > deadline:
-                self.tell()
-                sys.exit(f"Not all members are well: {found}")
-            time.sleep(0.5)
-
-    def tell(self) -> None:
-        """Print what Patroni said on each host; they are removed at the end."""
-        for host in self.hosts.values():
-            said = host.ssh("journalctl --no-pager --lines 300 --unit patroni", check=False)
-            print(host.name, said.stdout, flush=True)
 
 
 def main() -> None:
@@ -211,7 +52,7 @@ def main() -> None:
         storage.start()
         if cluster.watch:
             cluster.settings = cluster.watch.start()
-        _convert(cluster)
+        convert(cluster)
         if cluster.play("site").changed:
             sys.exit("The second run of site.yml changed something")
         counted.expect(cluster.hosts.values(), len(MEMBERS))
@@ -224,9 +65,11 @@ def main() -> None:
         _lose_while_connecting(cluster)
         _lose_primary(cluster)
         _back_up(cluster)
-        _restart(cluster)
+        change_size(cluster)
+        upgrade(cluster)
         _lose_quorum(cluster)
         _lose_cache_leader(cluster, arguments.rounds)
+        restore_all(cluster)
     finally:
         _heal()
         storage.stop()
@@ -246,21 +89,6 @@ def main() -> None:
         figures.write(page, f"Three hosts with 1 GiB, Debian {arguments.suite}", command)
     if late:
         sys.exit("\n".join(late))
-
-
-def _convert(cluster: Cluster) -> None:
-    """From one host with data to three that have it."""
-    cluster.write_inventory(database=MEMBERS[:1])
-    cluster.play("site")
-    first = cluster.hosts[MEMBERS[0]]
-    rows = "SELECT 'before-' || n FROM generate_series(1, 1000) n"
-    first.ssh(
-        f"runuser -u postgres -- psql fivebox -c 'CREATE TABLE {TABLE} (name text PRIMARY KEY)' "
-        f"-c 'GRANT SELECT, INSERT ON {TABLE} TO fivebox_app' "
-        f'-c "INSERT INTO {TABLE} {rows}"'
-    )
-    cluster.write_inventory()
-    cluster.play("convert_to_cluster")
 
 
 def _faults(cluster: Cluster, rounds: int) -> list[str]:
@@ -424,32 +252,6 @@ def _restore_beside(cluster: Cluster) -> None:
     if not 0 < beside <= live:
         sys.exit(f"The cluster beside the live one has {beside} of {live} rows")
     first.ssh("fivebox-backup discard")
-
-
-def _restart(cluster: Cluster) -> None:
-    """The playbook that brings newer packages restarts each server, while rows are written."""
-    primary = cluster.primary()
-    started = f"{PSQL} -c 'SELECT pg_postmaster_start_time()'"
-    before = {name: host.ssh(started).stdout for name, host in cluster.hosts.items()}
-    writer = Writer(cluster.url("app"))
-    with writer.writing("restart"):
-        writer.await_writes(time.monotonic(), 10)
-        since = time.monotonic()
-        cluster.play("restart_cluster")
-        writer.await_writes(time.monotonic(), FAILOVER_SECONDS)
-        gap = writer.longest_gap(since)
-    if cluster.primary() is primary:
-        sys.exit(f"{primary.name} leads after restart_cluster.yml, too")
-    kept = [
-        name for name, host in cluster.hosts.items() if host.ssh(started).stdout == before[name]
-    ]
-    if kept:
-        sys.exit(f"restart_cluster.yml did not restart the server of {kept}")
-    figures.record("restart_cluster.yml: longest time without writes", gap, "s", FAILOVER_SECONDS)
-    if lost := writer.lost():
-        sys.exit(f"Lost by restart_cluster.yml: {sorted(lost)[:10]}")
-    if gap > FAILOVER_SECONDS:
-        sys.exit(f"restart_cluster.yml: {gap:.1f} s without writes")
 
 
 def _lose_quorum(cluster: Cluster) -> None:
