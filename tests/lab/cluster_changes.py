@@ -42,6 +42,7 @@ def convert(cluster: Cluster) -> None:
     """From one host with data to three that have it."""
     cluster.name_members(MEMBERS[:1])
     cluster.play("site")
+    cluster.migrate()
     first = cluster.hosts[MEMBERS[0]]
     rows = "SELECT 'before-' || n FROM generate_series(1, 1000) n"
     first.ssh(

@@ -1,7 +1,9 @@
 """The hosts of `make lab-cluster`, and their operator."""
 
 import json
+import os
 import secrets
+import subprocess
 import sys
 import time
 
@@ -156,6 +158,20 @@ class Cluster:
             f"@localhost/fivebox?host={addresses}&target_session_attrs=primary"
             f"&sslmode=verify-full&sslrootcert={self.ca}"
         )
+
+    def migrate(self) -> None:
+        """Make the tables of the API."""
+        urls = {"FIVEBOX_DATABASE_URL": "app", "FIVEBOX_DATABASE_OWNER_URL": "owner"}
+        environment = {
+            **os.environ,
+            **{name: self.url(role) for name, role in urls.items()},
+            "FLASK_APP": "wsgi.py",
+            "FIVEBOX_ENVIRONMENT": "test",
+            "FIVEBOX_JWT_SECRET": self.secrets["vault_jwt_secret"] * 2,
+            "FIVEBOX_PASSWORD_PEPPER": self.secrets["vault_password_pepper"],
+        }
+        command = [sys.executable, "-m", "flask", "db", "upgrade"]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
 
     def members(self) -> list[dict[str, str]]:
         """What a host that answers says of the cluster."""
