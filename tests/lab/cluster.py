@@ -311,11 +311,8 @@ def _lose_two_for_good(cluster: Cluster, writer: Writer, book: Runbook) -> None:
 
 
 def _lose_cache_leader(cluster: Cluster, rounds: int) -> None:
-    addresses = ",".join(host.address for host in cluster.hosts.values())
-    password = cluster.secrets["vault_redis_password"]
-    url = f"rediss+sentinel://:{password}@{addresses}/fivebox/0?ssl_ca_certs={cluster.ca}"
     # As app/extensions.py has it.
-    client = connect(url, socket_timeout=0.5, socket_connect_timeout=0.5)
+    client = connect(cluster.redis_url(), socket_timeout=0.5, socket_connect_timeout=0.5)
     for number in range(1, rounds + 1):
         cluster.primary()
         _await_answer(client, RECOVERY_SECONDS)

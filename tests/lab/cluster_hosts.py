@@ -159,6 +159,12 @@ class Cluster:
             f"&sslmode=verify-full&sslrootcert={self.ca}"
         )
 
+    def redis_url(self) -> str:
+        """The URL of Redis as the API has it, for the machine itself."""
+        addresses = ",".join(self.hosts[name].address for name in self.cache)
+        password = self.secrets["vault_redis_password"]
+        return f"rediss+sentinel://:{password}@{addresses}/fivebox/0?ssl_ca_certs={self.ca}"
+
     def migrate(self) -> None:
         """Make the tables of the API."""
         urls = {"FIVEBOX_DATABASE_URL": "app", "FIVEBOX_DATABASE_OWNER_URL": "owner"}
@@ -167,11 +173,16 @@ class Cluster:
             **{name: self.url(role) for name, role in urls.items()},
             "FLASK_APP": "wsgi.py",
             "FIVEBOX_ENVIRONMENT": "test",
+            "FIVEBOX_REDIS_URL": self.redis_url(),
             "FIVEBOX_JWT_SECRET": self.secrets["vault_jwt_secret"] * 2,
             "FIVEBOX_PASSWORD_PEPPER": self.secrets["vault_password_pepper"],
         }
         command = [sys.executable, "-m", "flask", "db", "upgrade"]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True
+        )
+        if done.returncode:
+            sys.exit(f"flask db upgrade: {done.stderr}")
 
     def members(self) -> list[dict[str, str]]:
         """What a host that answers says of the cluster."""
