@@ -16,7 +16,7 @@ def data(tmp_path: Path) -> Path:
     notes = tmp_path / "pg_wal" / "archive_status"
     notes.mkdir(parents=True)
     (tmp_path / "pg_wal" / "00000003.history").write_text(HISTORY.format("1/60000A0"))
-    for name in (f"{'1':0>8}{'0':0>8}00000005", f"{'2':0>8}{'1':0>8}00000005"):
+    for name in (f"{'1':0>8}{'0':0>8}00000004", f"{'2':0>8}{'1':0>8}00000005"):
         (tmp_path / "pg_wal" / name).touch()
         (notes / f"{name}.done").touch()
     (notes / "00000003.history.done").touch()
@@ -32,7 +32,7 @@ def become(data: Path, role: str) -> set[str]:
 # Patroni 3 and 4.
 @pytest.mark.parametrize("role", ["master", "primary"])
 def test_all_segments_that_it_received_are_sent(data: Path, role: str) -> None:
-    assert become(data, role) == {"000000010000000000000005", "000000020000000100000005"}
+    assert become(data, role) == {"000000010000000000000004", "000000020000000100000005"}
 
 
 @pytest.mark.parametrize("role", ["replica", "demoted"])
@@ -55,4 +55,26 @@ def test_a_segment_that_ends_where_the_timeline_begins_is_sent(
 
 def test_a_first_primary_has_no_history(data: Path) -> None:
     (data / "pg_wal" / "00000003.history").unlink()
-    assert "000000010000000000000005" in become(data, "primary")
+    assert "000000010000000000000004" in become(data, "primary")
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [
+        pytest.param("000000010000000000000005", id="its timeline ends within it"),
+        pytest.param("000000010000000000000006", id="its timeline ends before it"),
+        pytest.param("000000020000000100000006", id="the newest timeline begins within it"),
+    ],
+)
+def test_what_another_may_have_written_otherwise_is_not_sent(data: Path, segment: str) -> None:
+    (data / "pg_wal" / segment).touch()
+    (data / "pg_wal/archive_status" / f"{segment}.done").touch()
+    assert segment not in become(data, "primary")
+    assert (data / "pg_wal/archive_status" / f"{segment}.done").exists()
+
+
+def test_what_is_of_no_ancestor_is_not_sent(data: Path) -> None:
+    (data / "pg_wal" / "00000003.history").write_text(
+        "1\t0/50000A0\tno recovery target specified\n"
+    )
+    assert become(data, "primary") == {"000000010000000000000004"}
