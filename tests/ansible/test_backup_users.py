@@ -1,11 +1,9 @@
 """What a restore stops is all that uses the database, or nothing."""
 
-import os
 import shlex
-import subprocess
-import sys
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,14 +11,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 from tests.ansible.cluster_command import program
-
-ROOT = Path(__file__).resolve().parents[2]
-GONE = {
-    "ansible_connection": "ssh",
-    "ansible_host": "127.0.0.1",
-    "ansible_port": 9,
-    "ansible_ssh_common_args": "-o ConnectTimeout=2 -o ControlMaster=no",
-}
+from tests.ansible.plays import LOST, ROOT, run_play
 
 
 def test_a_restore_stops_all_that_the_app_runs() -> None:
@@ -58,29 +49,16 @@ def _restore(folder: Path, gone: tuple[str, ...], strategy: str) -> tuple[int, s
     plays = [play for play in yaml.safe_load(text) if play["name"].startswith("(4/5)")]
     (folder / "play.yml").write_text(yaml.safe_dump([plays[0] | {"become": False}]))
     variables = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
         "backup_users": ["fivebox-api@*"],
         "__restore_to": "latest",
         "__restore_prepared": {"matched": 1},
     }
-    api = {name: GONE if name in gone else {} for name in ("api1", "api2")}
-    groups = {"api": {"hosts": api}, "database": {"hosts": {"db1": {}}}}
-    inventory = {"all": {"children": groups, "vars": variables}}
-    (folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
-    ran = subprocess.run(
-        [
-            *(Path(sys.executable).parent / "ansible-playbook", "-i", folder / "hosts.yml"),
-            folder / "play.yml",
-        ],
-        cwd=ROOT,
-        env=os.environ | {"PATH": f"{folder}:{os.environ['PATH']}", "ANSIBLE_STRATEGY": strategy},
-        capture_output=True,
-        text=True,
-        check=False,
+    api = {name: LOST if name in gone else {} for name in ("api1", "api2")}
+    groups: dict[str, dict[str, dict[str, Any]]] = {"api": api, "database": {"db1": {}}}
+    status, output = run_play(
+        folder, "play.yml", groups=groups, variables=variables, strategy=strategy
     )
-    output = " ".join((ran.stdout + ran.stderr).split())
-    return ran.returncode, output, done.read_text().splitlines()
+    return status, output, done.read_text().splitlines()
 
 
 @pytest.mark.parametrize("strategy", ["linear", "mitogen_linear"])

@@ -1,14 +1,11 @@
 """site.yml does not lock a member of the database's cluster out whose line was lost."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.ansible.cluster_command import ROOT, program
+from tests.ansible.plays import run_play
 
 COMMAND = "/usr/local/sbin/fivebox-cluster"
 PLAY = """
@@ -24,24 +21,8 @@ def play(folder: Path) -> tuple[int, str]:
     tasks = (ROOT / "playbooks/tasks/forgotten.yml").read_text()
     (folder / "forgotten.yml").write_text(tasks.replace(COMMAND, f"{folder}/fivebox-cluster"))
     (folder / "play.yml").write_text(PLAY)
-    variables = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
-    }
-    database = {"hosts": {"db1": None, "db2": None}, "vars": variables}
-    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": {"database": database}}}))
-    done = subprocess.run(
-        [
-            *(Path(sys.executable).parent / "ansible-playbook", "-i", folder / "hosts.yml"),
-            folder / "play.yml",
-        ],
-        cwd=ROOT,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, " ".join((done.stdout + done.stderr).split())
+    hosts: dict[str, dict[str, str]] = {"db1": {}, "db2": {}}
+    return run_play(folder, "play.yml", groups={"database": hosts})
 
 
 def test_a_member_without_a_line_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.ansible.plays import LOST, ROOT, run_play
+
 STEPS = ROOT / "playbooks/tasks/release"
 COMMAND = "/usr/local/sbin/fivebox"
 # In place of that command: the lock is the real one, of all hosts here; a slot is a line of JSON.
@@ -47,12 +48,6 @@ STATE = {
     "releases": ["1.0", "2.0", "3.0"],
     "outdated": [],
 }
-LOST = {
-    "ansible_connection": "ssh",
-    "ansible_host": "127.0.0.1",
-    "ansible_port": 9,
-    "ansible_ssh_common_args": "-o ConnectTimeout=2 -o ControlMaster=no",
-}
 
 
 class Fleet:
@@ -79,7 +74,7 @@ class Fleet:
         command.write_text(HOST.format(python=sys.executable))
         command.chmod(0o755)
         self.put(name)
-        return {"command": str(command), "ansible_connection": "local"}
+        return {"command": str(command)}
 
     def put(self, name: str, **changed: object) -> None:
         """Let a host be in another state than the others."""
@@ -94,27 +89,15 @@ class Fleet:
     ) -> tuple[int, str]:
         """Run a playbook; returns the exit status and what was printed, on one line."""
         variables = {
-            "ansible_python_interpreter": sys.executable,
             "app_release_archive": "fivebox-3.0.tar.gz",
             "app_behind_nginx": "http://127.0.0.1",
             "fivebox_lock_minutes": 5,
             "fivebox_watch_seconds": 120,
         }
-        inventory = self.folder / "hosts.yml"
-        groups = {"api": {"hosts": self.hosts}, "database": {"hosts": self.databases}}
-        inventory.write_text(yaml.safe_dump({"all": {"children": groups, "vars": variables}}))
-        done = subprocess.run(
-            [
-                *(Path(sys.executable).parent / "ansible-playbook", "-i", inventory),
-                *(self.folder / playbook, *options),
-            ],
-            cwd=ROOT,
-            env=os.environ | {"ANSIBLE_STRATEGY": strategy},
-            capture_output=True,
-            text=True,
-            check=False,
+        groups = {"api": self.hosts, "database": self.databases}
+        return run_play(
+            self.folder, playbook, *options, groups=groups, variables=variables, strategy=strategy
         )
-        return done.returncode, " ".join((done.stdout + done.stderr).split())
 
     def lock(self, *words: str) -> str:
         command = [sys.executable, str(self.folder / "lock.py"), *words]

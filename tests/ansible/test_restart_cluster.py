@@ -1,16 +1,13 @@
 """restart_cluster.yml takes the primary last, on hosts that are this machine."""
 
-import os
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.ansible.cluster_command import ROOT, program
+from tests.ansible.cluster_command import program
+from tests.ansible.plays import ROOT, run_play
 
 HOSTS = ("db1", "db2", "db3")
 # As fivebox-cluster names them: db1 leads, db2 confirms its writes.
@@ -36,22 +33,16 @@ case "$*" in await) printf '%s\\n' {names} ;; {fails or "nothing"}) exit 1 ;; es
     text = (ROOT / "playbooks/restart_cluster.yml").read_text()
     playbook = folder / "restart_cluster.yml"
     playbook.write_text(text.replace("become: true", "become: false"))
-    variables = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
-        "fivebox_database_cluster": True,
-        "restart_upgrades": False,
-    }
-    database = {"hosts": dict.fromkeys(HOSTS), "vars": variables}
-    inventory = folder / "hosts.yml"
-    inventory.write_text(yaml.safe_dump({"all": {"children": {"database": database}}}))
-    return subprocess.run(
-        [Path(sys.executable).parent / "ansible-playbook", "-i", inventory, playbook, *options],
-        cwd=ROOT,
-        env=os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"},
-        capture_output=True,
-        check=False,
-    ).returncode
+    variables = {"fivebox_database_cluster": True, "restart_upgrades": False}
+    hosts: dict[str, dict[str, str]] = {name: {} for name in HOSTS}
+    status, _ = run_play(
+        folder,
+        "restart_cluster.yml",
+        *options,
+        groups={"database": hosts},
+        variables=variables,
+    )
+    return status
 
 
 def told(folder: Path) -> list[str]:

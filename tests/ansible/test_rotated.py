@@ -1,14 +1,11 @@
 """site.yml waits for rotate_secrets.yml, on API hosts that are folders of this machine."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.ansible.plays import ROOT, run_play
+
 PLAY = """
 - hosts: api
   gather_facts: false
@@ -37,28 +34,14 @@ def play(folder: Path, *environments: dict[str, str] | None, **variables: object
     for number, environment in enumerate(environments):
         place = folder / f"api{number}"
         place.mkdir()
-        hosts[f"api{number}"] = {"folder": str(place), "ansible_connection": "local"}
+        hosts[f"api{number}"] = {"folder": str(place)}
         if environment is not None:
             lines = (f"{name}='{value}'\n" for name, value in environment.items())
             (place / "api.env").write_text("".join(lines))
-    shared = {"ansible_python_interpreter": sys.executable, **variables}
-    inventory = {"all": {"children": {"api": {"hosts": hosts}}, "vars": shared}}
-    (folder / "hosts.yml").write_text(json.dumps(inventory))
-    done = subprocess.run(
-        [
-            *(Path(sys.executable).parent / "ansible-playbook", "-i", folder / "hosts.yml"),
-            folder / "play.yml",
-        ],
-        cwd=ROOT,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    output = " ".join((done.stdout + done.stderr).split())
+    status, output = run_play(folder, "play.yml", groups={"api": hosts}, variables=variables)
     assert not any(secret in output for secret in OLD.values())
-    assert (done.returncode == 0) == (TOLD not in output), output
-    return output if done.returncode else ""
+    assert (status == 0) == (TOLD not in output), output
+    return output if status else ""
 
 
 @pytest.mark.parametrize(
