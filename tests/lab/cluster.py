@@ -17,11 +17,11 @@ from redis import Redis, RedisError
 from app.redis_client import connect
 from tests.lab import base, counted, figures, hosts, network
 from tests.lab.cluster_changes import change_size, convert, restore_all, upgrade
-from tests.lab.cluster_hosts import MEMBERS, PSQL, RECOVERY_SECONDS, Cluster
+from tests.lab.cluster_hosts import MEMBERS, PSQL, RECOVERY_SECONDS, Cluster, await_archive
 from tests.lab.playbooks import ROOT
 from tests.lab.runbooks import Desk, Runbook
 from tests.lab.state import NUMBER, require_machine, run
-from tests.lab.storage import PORT, Storage
+from tests.lab.storage import Storage, cut_off
 from tests.lab.waiting import until
 from tests.lab.writer import TABLE, Writer
 
@@ -133,8 +133,7 @@ def _send_for_the_lost(cluster: Cluster) -> None:
     """
     primary = cluster.primary()
     writer = Writer(cluster.url("app"))
-    rule = f"table inet outage {{ chain out {{ type filter hook output priority 0; tcp dport {PORT}"
-    primary.ssh(f"nft '{rule} reject with tcp reset; }}; }}'")
+    cut_off(primary)
     with writer.writing("unsent"):
         for _ in range(3):
             writer.await_writes(time.monotonic(), 10)
@@ -143,9 +142,7 @@ def _send_for_the_lost(cluster: Cluster) -> None:
         writer.await_writes(time.monotonic(), 2 * FAILOVER_SECONDS)
     names = [row["Member"] for row in cluster.members() if row["Role"] == "Leader"]
     leader = cluster.hosts[names[0]]
-    segment = leader.ssh(f"{PSQL} -c 'SELECT pg_walfile_name(pg_switch_wal())'").stdout.strip()
-    sent = f"{PSQL} -c \"SELECT last_archived_wal >= '{segment}' FROM pg_stat_archiver\""  # noqa: S608
-    until(lambda: leader.ssh(sent).stdout.strip() == "t", RECOVERY_SECONDS)
+    await_archive(leader)
     leader.ssh("fivebox-backup beside")
     found = leader.ssh(f"{PSQL} --host {BESIDE} --port 5433 -c 'TABLE {TABLE}'").stdout.split()
     leader.ssh("fivebox-backup discard")

@@ -4,8 +4,7 @@ import sys
 import time
 
 from tests.lab import counted, figures
-from tests.lab.cluster_hosts import MEMBERS, PSQL, RECOVERY_SECONDS, Cluster
-from tests.lab.waiting import until
+from tests.lab.cluster_hosts import MEMBERS, PSQL, Cluster, await_archive
 from tests.lab.writer import TABLE, Writer
 
 FOURTH = "four"
@@ -138,9 +137,7 @@ def restore_all(cluster: Cluster) -> None:
     writer = Writer(cluster.url("app"))
     with writer.writing("all"):
         writer.await_writes(time.monotonic(), 10)
-    segment = primary.ssh(f"{PSQL} -c 'SELECT pg_walfile_name(pg_switch_wal())'").stdout.strip()
-    sent = f"{PSQL} -c \"SELECT last_archived_wal >= '{segment}' FROM pg_stat_archiver\""  # noqa: S608
-    until(lambda: primary.ssh(sent).stdout.strip() == "t", RECOVERY_SECONDS)
+    await_archive(primary)
     begun = time.monotonic()
     for host in cluster.hosts.values():
         host.kill()

@@ -16,6 +16,7 @@ from tests.lab.cluster_watch import Watch
 from tests.lab.playbooks import ROOT, STORAGE, Play, run_playbook
 from tests.lab.state import FOLDER, KEY, public_key
 from tests.lab.storage import Storage
+from tests.lab.waiting import until
 
 MEMORY_MB = 1024
 CPUS = 1.0
@@ -35,6 +36,13 @@ BUCKET = {
 }
 
 
+def await_archive(primary: hosts.Host) -> None:
+    """Wait until the archive has what is written by now."""
+    segment = primary.ssh(f"{PSQL} -c 'SELECT pg_walfile_name(pg_switch_wal())'").stdout.strip()
+    sent = f"{PSQL} -c \"SELECT last_archived_wal >= '{segment}' FROM pg_stat_archiver\""  # noqa: S608
+    until(lambda: primary.ssh(sent).stdout.strip() == "t", RECOVERY_SECONDS, "it is archived")
+
+
 class Cluster:
     """The hosts, their inventory and secrets.
 
@@ -46,7 +54,6 @@ class Cluster:
 
     def __init__(self, suite: str, storage: Storage, *, watched: bool) -> None:
         self.folder = FOLDER / f"cluster-{suite}"
-
         self.suite = suite
         self.database: tuple[str, ...] = MEMBERS
         self.cache: tuple[str, ...] = MEMBERS

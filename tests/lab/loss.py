@@ -26,7 +26,7 @@ from tests.lab.playbooks import ROOT, Operator, Play
 from tests.lab.reads import reads
 from tests.lab.runbooks import Desk, Runbook
 from tests.lab.state import require_machine
-from tests.lab.storage import PORT, Storage
+from tests.lab.storage import Storage, cut_off, reconnect
 from tests.lab.waiting import until
 
 RESTORED_SECONDS = 600
@@ -36,10 +36,6 @@ CONNECTIONS = 20
 SECONDS = 20
 # PostgreSQL tries again every minute.
 DRAIN_SECONDS = 180
-# What happens to packets to the storage is said at the end.
-OUTAGE = (
-    f"nft 'table inet outage {{ chain out {{ type filter hook output priority 0; tcp dport {PORT} "
-)
 # In a long outage: how often is written, and how often logged in anew.
 PAUSE_SECONDS = 2
 LOGIN_WRITES = 200
@@ -161,23 +157,30 @@ def _compare_latency(operator: Operator, api: Api, token: str) -> None:
             _within(f"p95 during {what}", busy["p95_ms"], "ms", TIMES_SLOWER * idle)
 
 
-def _await_archive(host: hosts.Host, what: str) -> None:
-    until(lambda: not host.succeeds(UNSENT), DRAIN_SECONDS, what)
+def _await_archive(host: hosts.Host, what: str, seconds: float = DRAIN_SECONDS) -> float:
+    """Wait until nothing is left to send; returns the seconds it took."""
+    took = until(lambda: not host.succeeds(UNSENT), seconds, what)
     print(f"holds: {what}", flush=True)
+    return took
+
+
+def _name_the_storage(host: hosts.Host) -> None:
+    """A backup without its storage fails, and says what to look at."""
+    failed = host.ssh("fivebox-backup run", check=False)
+    _assert(failed.returncode == 1, "a backup without its storage fails")
+    _assert("fivebox_backup_storage" in failed.stderr, "it says which setting leads there")
 
 
 def _outage(operator: Operator, api: Api, token: str) -> None:
     """The storage cannot be reached for a while: it is named, and nothing is lost."""
     host = operator.host
-    host.ssh(OUTAGE + "reject with tcp reset; }; }'")
+    cut_off(host)
     habit = {"id": "outage", "name": "Written meanwhile", "start_date": "2026-01-01"}
     _assert(api.ask("POST", "/v1/habits", habit, token).status == 201, "writes go on")
     _psql(operator, "SELECT pg_switch_wal()")
-    failed = host.ssh("fivebox-backup run", check=False)
-    _assert(failed.returncode == 1, "a backup without its storage fails")
-    _assert("fivebox_backup_storage" in failed.stderr, "it says which setting leads there")
+    _name_the_storage(host)
     _assert(host.succeeds(UNSENT), "changes wait on the host")
-    host.ssh("nft delete table inet outage")
+    reconnect(host)
     _await_archive(host, "they are sent when it is back")
     with Runbook("backups", __file__, _desk(operator, api, "")) as book:
         _, _, told = book.run(5, host)
@@ -188,7 +191,7 @@ def _long_outage(suite: str, seconds: int, authority: Authority, storage: Storag
     """Nothing reaches the storage, nor is refused: writes go on, and all of them are sent later."""
     operator, api, token = _set_up(suite, authority, storage)
     host = operator.host
-    host.ssh(OUTAGE + "drop; }; }'")
+    cut_off(host, "drop")
     begun, number = time.monotonic(), 0
     while time.monotonic() < begun + seconds:
         if number % LOGIN_WRITES == 0:
@@ -205,11 +208,9 @@ def _long_outage(suite: str, seconds: int, authority: Authority, storage: Storag
     failed = int(_psql(operator, "SELECT failed_count FROM pg_stat_archiver"))
     figures.record("tries that failed, which WalNotArchived counts", failed, "")
     _assert(failed > 0, "failures are counted")
-    told = host.ssh("fivebox-backup run", check=False)
-    _assert(told.returncode == 1, "a backup without its storage fails")
-    _assert("fivebox_backup_storage" in told.stderr, "it says which setting leads there")
-    host.ssh("nft delete table inet outage")
-    sent = until(lambda: not host.succeeds(UNSENT), RESTORED_SECONDS, "all of it is sent")
+    _name_the_storage(host)
+    reconnect(host)
+    sent = _await_archive(host, "all of it is sent", RESTORED_SECONDS)
     figures.record("until all was sent, once it is back", sent, "s")
     _play(operator, "drill")
     told = host.ssh("journalctl --no-pager -u fivebox-backup-drill -o cat -n 5")

@@ -11,6 +11,7 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from tests.lab import network
+from tests.lab.hosts import Host
 from tests.lab.playbooks import ROOT, STORAGE
 from tests.lab.state import FOLDER, run
 
@@ -127,6 +128,22 @@ class Storage:
             *("-addext", "basicConstraints=critical,CA:FALSE"),
             *("-keyout", str(self.folder / "server.key"), "-out", str(self.folder / "server.pem")),
         )
+
+
+def cut_off(host: Host, verdict: str = "reject with tcp reset") -> None:
+    """Let a host not reach a storage any more.
+
+    Args:
+        host: to cut off.
+        verdict: of its nftables on each packet that it sends there.
+    """
+    chain = f"type filter hook output priority 0; tcp dport {PORT} {verdict};"
+    host.ssh(f"nft 'table inet outage {{ chain out {{ {chain} }}; }}'")
+
+
+def reconnect(host: Host) -> None:
+    """Let a host that was cut off reach it again."""
+    host.ssh("nft delete table inet outage")
 
 
 def main() -> None:
