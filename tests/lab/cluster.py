@@ -17,9 +17,10 @@ from redis import Redis, RedisError
 from app.redis_client import connect
 from tests.lab import base, counted, figures, hosts, network
 from tests.lab.cluster_changes import change_size, convert, restore_all, upgrade
+from tests.lab.cluster_disk import fill_disk
 from tests.lab.cluster_hosts import MEMBERS, PSQL, RECOVERY_SECONDS, Cluster, await_archive
 from tests.lab.playbooks import ROOT
-from tests.lab.runbooks import Desk, Runbook
+from tests.lab.runbooks import Runbook
 from tests.lab.state import NUMBER, require_machine, run
 from tests.lab.storage import Storage, cut_off
 from tests.lab.waiting import until
@@ -67,9 +68,14 @@ def main() -> None:
         _back_up(cluster)
         change_size(cluster)
         upgrade(cluster)
+        fill_disk(cluster)
         _lose_quorum(cluster)
         _lose_cache_leader(cluster, arguments.rounds)
         restore_all(cluster)
+    except AssertionError:
+        _heal()
+        cluster.tell()
+        raise
     finally:
         _heal()
         storage.stop()
@@ -140,8 +146,7 @@ def _send_for_the_lost(cluster: Cluster) -> None:
             primary.ssh(f"{PSQL} -c 'SELECT pg_switch_wal()'")
         primary.kill()
         writer.await_writes(time.monotonic(), 2 * FAILOVER_SECONDS)
-    names = [row["Member"] for row in cluster.members() if row["Role"] == "Leader"]
-    leader = cluster.hosts[names[0]]
+    leader = cluster.leader()
     await_archive(leader)
     leader.ssh("fivebox-backup beside")
     found = leader.ssh(f"{PSQL} --host {BESIDE} --port 5433 -c 'TABLE {TABLE}'").stdout.split()
@@ -189,11 +194,11 @@ def _lose_while_connecting(cluster: Cluster) -> None:
 def _lose_primary(cluster: Cluster) -> None:
     """The runbook of a lost primary: it comes back, its data is copied anew, another is bare."""
     primary = cluster.primary()
-    name = next(name for name, host in cluster.hosts.items() if host is primary)
+    name = cluster.name_of(primary)
     other = next(host for host in cluster.hosts.values() if host is not primary)
     with (
         tempfile.TemporaryDirectory() as folder,
-        Runbook("lost-primary", __file__, _desk(cluster, Path(folder))) as book,
+        Runbook("lost-primary", __file__, cluster.desk(Path(folder))) as book,
     ):
         primary.kill()
 
@@ -219,10 +224,6 @@ def _lose_primary(cluster: Cluster) -> None:
     kept = f"{PSQL} -c 'SELECT count(*) FROM {TABLE}'"  # noqa: S608
     if int(cluster.hosts[name].ssh(kept).stdout) < 1000:
         sys.exit("The replaced host has not all rows")
-
-
-def _desk(cluster: Cluster, folder: Path) -> Desk:
-    return Desk(cluster.hosts[MEMBERS[0]], str(cluster.ca), folder, cluster.play)
 
 
 def _back_up(cluster: Cluster) -> None:
@@ -259,7 +260,7 @@ def _lose_quorum(cluster: Cluster) -> None:
     with (
         writer.writing("quorum"),
         tempfile.TemporaryDirectory() as folder,
-        Runbook("lost-quorum", __file__, _desk(cluster, Path(folder))) as book,
+        Runbook("lost-quorum", __file__, cluster.desk(Path(folder))) as book,
     ):
         writer.await_writes(time.monotonic(), 10)
         for host in others:

@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import yaml
 
@@ -14,6 +15,7 @@ from scripts.make_secrets import NAMES
 from tests.lab import figures, hosts, network
 from tests.lab.cluster_watch import Watch
 from tests.lab.playbooks import ROOT, STORAGE, Play, run_playbook
+from tests.lab.runbooks import Desk
 from tests.lab.state import FOLDER, KEY, public_key
 from tests.lab.storage import Storage
 from tests.lab.waiting import until
@@ -24,6 +26,11 @@ MEMBERS = ("one", "two", "three")
 MONITOR = "watch"
 FRONT = "front"
 PSQL = "cd / && runuser -u postgres -- psql -XAtd fivebox"
+FOLLOWING = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+SAID = (
+    "journalctl --no-pager --lines 400 --unit patroni --unit etcd; "
+    "journalctl --no-pager --lines 100 --identifier postgresql"
+)
 # Until all members are well again.
 RECOVERY_SECONDS = 300
 # The API itself is not among the hosts; a fleet's has a bucket.
@@ -157,6 +164,10 @@ class Cluster:
         figures.record(f"{name}.yml", played.seconds, "s")
         return played
 
+    def desk(self, folder: Path) -> Desk:
+        """The operator's machine, for what the runbooks do there; `folder` is for its programs."""
+        return Desk(self.hosts[MEMBERS[0]], str(self.ca), folder, self.play)
+
     def url(self, role: str) -> str:
         """The database's URL as the API has it, for the machine itself."""
         addresses = ",".join(host.address for host in self.hosts.values())
@@ -204,21 +215,33 @@ class Cluster:
         return []
 
     def primary(self) -> hosts.Host:
-        """The host that leads, once all are well."""
+        """The host that leads, once all others follow it."""
         deadline = time.monotonic() + RECOVERY_SECONDS
         while True:
             found = self.members()
             roles = [row["Role"] for row in found]
             well = [row for row in found if row["State"] in ("running", "streaming")]
             if len(well) == len(self.database) and {"Leader", "Sync Standby"} <= set(roles):
-                return self.hosts[next(r["Member"] for r in found if r["Role"] == "Leader")]
+                leader = self.hosts[next(r["Member"] for r in found if r["Role"] == "Leader")]
+                # One that waits to be rewound is "running", too.
+                following = leader.ssh(f'{PSQL} -c "{FOLLOWING}"', check=False).stdout
+                if following.strip() == str(len(self.database) - 1):
+                    return leader
             if time.monotonic() > deadline:
                 self.tell()
                 sys.exit(f"Not all members are well: {found}")
             time.sleep(0.5)
 
+    def leader(self) -> hosts.Host:
+        """The host that leads now, whether the others are well or not."""
+        return self.hosts[next(r["Member"] for r in self.members() if r["Role"] == "Leader")]
+
+    def name_of(self, host: hosts.Host) -> str:
+        """The name of a member in the inventory."""
+        return next(name for name, member in self.hosts.items() if member is host)
+
     def tell(self) -> None:
-        """Print what Patroni said on each host; they are removed at the end."""
+        """Print what each host said of the cluster; they are removed at the end."""
         for host in self.hosts.values():
-            said = host.ssh("journalctl --no-pager --lines 300 --unit patroni", check=False)
+            said = host.ssh(SAID, check=False)
             print(host.name, said.stdout, flush=True)

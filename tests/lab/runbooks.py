@@ -36,7 +36,7 @@ RUN_BY: dict[str, dict[str, set[int]]] = {
         "corrupted-page": {1, 2, 3},
         "data-deleted": {1, 3, 4, 5},
         "database-down": {1, 2, 4, 5},
-        "disk-full": {1, 2, 3, 4, 6},
+        "disk-full": {1, 2, 4, 5, 7},
         "host": {1, 2, 3, 4, 5},
         "monitoring": {1, 2, 3, 5, 6},
         "outage": {1, 2, 3, 4, 5, 6, 7},
@@ -50,6 +50,7 @@ RUN_BY: dict[str, dict[str, set[int]]] = {
         "data-deleted": {6, 7},
         "host-lost": {1, 2, 3, 4, 5},
     },
+    "tests/lab/cluster_disk.py": {"disk-full": {3}},
     "tests/lab/cluster.py": {"lost-primary": {1, 2, 3, 4, 5}, "lost-quorum": {1, 2, 3, 4, 5}},
 }
 # Commands of many pages, and the test that runs them for all.

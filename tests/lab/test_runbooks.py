@@ -111,9 +111,9 @@ def test_disk_full(host: Host, api: Api, token: str) -> None:
             book.run(2, host)
         finally:
             host.ssh(f"umount {archives}")
-        assert "last_failed_wal" in book.run(3, host)[2]
-        assert "(10 rows)" in book.run(4, host)[0]
-        disks, clusters, guard = book.run(6, host)
+        assert "last_failed_wal" in book.run(4, host)[2]
+        assert "(10 rows)" in book.run(5, host)[0]
+        disks, clusters, guard = book.run(7, host)
         assert not re.search(rf"100% +{folder}\n", disks)
         # A table space is not what it watches; of that tells the role's own test.
         assert "read-only" not in guard
