@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app.accounts.models import User
 from app.accounts.passwords import BCRYPT
 from app.accounts.schemas import Email, Locale, Name, TimeZone
+from app.audit.recording import record
 from app.database.session import act_as
 from app.errors import invalid_input
 from app.extensions import db
@@ -74,7 +75,9 @@ def import_accounts(lines: Iterable[bytes]) -> Imported:
     for start in range(0, len(accounts), BATCH):
         rows = [_columns(account) for account in accounts[start : start + BATCH]]
         statement = insert(User).values(rows).on_conflict_do_nothing(index_elements=["email"])
-        added += len(db.session.scalars(statement.returning(User.id)).all())
+        for user_id, role in db.session.execute(statement.returning(User.id, User.role)).all():
+            record("account.created", user_id, role=role)
+            added += 1
     db.session.commit()
     return Imported(added, len(accounts) - added)
 

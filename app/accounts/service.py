@@ -25,10 +25,10 @@ from app.accounts.schemas import (
     SessionOutput,
     UserOutput,
 )
-from app.accounts.second_factor import SecondFactorRequired
+from app.accounts.second_factor import SecondFactorRefused, SecondFactorRequired
 from app.audit.recording import record
 from app.database.session import act_as
-from app.errors import AccountDeleting, Conflict, Forbidden, Unauthorized
+from app.errors import AccountDeleting, Conflict, Forbidden, TooManyRequests, Unauthorized
 from app.extensions import db
 from app.mail import outbox
 from app.operations.metrics import LOGIN_ATTEMPTS, REGISTRATIONS
@@ -96,12 +96,19 @@ def log_in(data: LoginInput, user_agent: str) -> SessionOutput:
         TooManyRequests: too many attempts failed.
         AccountDeleting: the account waits for its deletion.
     """
-    attempt = throttle.Attempt.begin(data.email, _known_device(data))
     try:
-        output = _log_in(data, user_agent)
-    except (SecondFactorRequired, AccountDeleting, DBAPIError):
-        # That the database is away says nothing of the password.
-        attempt.take_back()
+        attempt = throttle.Attempt.begin(data.email, _known_device(data))
+        try:
+            output = _log_in(data, user_agent)
+        except (SecondFactorRequired, AccountDeleting, DBAPIError):
+            # That the database is away says nothing of the password.
+            attempt.take_back()
+            raise
+    except TooManyRequests:
+        LOGIN_ATTEMPTS.labels("throttled").inc()
+        raise
+    except SecondFactorRefused:
+        LOGIN_ATTEMPTS.labels("failed").inc()
         raise
     attempt.succeed()
     LOGIN_ATTEMPTS.labels("succeeded").inc()
@@ -139,6 +146,7 @@ def update_profile(user: User, data: ProfilePatch) -> UserOutput:
     for field, value in data.given().items():
         setattr(user, field, value)
     output = UserOutput.model_validate(user)
+    record("account.profile_changed", user.id, fields=sorted(data.given()))
     db.session.commit()
     return output
 

@@ -175,15 +175,33 @@ def test_a_client_with_many_ipv6_addresses_is_one_client(make_app):
     assert attempt("unix:") == 401
 
 
-def test_attempts_are_counted(client, register, log_in):
+@pytest.fixture
+def counted(client):
+    """How many log-ins ended in a way, so far."""
+
     def count(outcome: str) -> float:
         lines = client.get("/internal/metrics").text.splitlines()
         name = f'login_attempts_total{{outcome="{outcome}"}} '
         return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
+    return count
+
+
+def test_attempts_are_counted(register, log_in, counted):
     account = register()
-    before = count("succeeded"), count("failed")
+    before = counted("succeeded"), counted("failed")
     log_in(account)
     log_in(account, "wrong horse battery staple")
 
-    assert (count("succeeded"), count("failed")) == (before[0] + 1, before[1] + 1)
+    assert (counted("succeeded"), counted("failed")) == (before[0] + 1, before[1] + 1)
+
+
+def test_a_wrong_code_counts_as_failed(register, log_in, second_factor, counted):
+    account = register()
+    second_factor(account)
+    before = counted("failed")
+    log_in(account)
+    log_in(account, code="000000")
+
+    # The first was asked for a code.
+    assert counted("failed") == before + 1

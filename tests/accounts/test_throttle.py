@@ -6,7 +6,7 @@ import pytest
 
 from app.accounts import throttle
 from app.extensions import limiter, redis
-from app.operations.metrics import RATE_LIMIT_UNAVAILABLE
+from app.operations.metrics import LOGIN_ATTEMPTS, RATE_LIMIT_UNAVAILABLE
 
 CLOSED_REDIS = "redis://127.0.0.1:9/0"
 
@@ -69,6 +69,15 @@ def spend_the_budget(attempt):
         return [attempt(email, new_place()).status_code for _ in range(throttle.BUDGET)]
 
     return run
+
+
+def test_who_has_to_wait_is_counted(account, place, attempt):
+    throttled = LOGIN_ATTEMPTS.labels("throttled")
+    before = throttled._value.get()
+    statuses = [attempt(account.email, place).status_code for _ in range(throttle.FREE + 3)]
+
+    assert statuses.count(429) > 0
+    assert throttled._value.get() == before + statuses.count(429)
 
 
 def test_waits_double_after_the_free_attempts(account, place, attempt, let_pass):

@@ -1,5 +1,8 @@
 """Which acts are recorded, with what, and that neither is there without the other."""
 
+import json
+
+import bcrypt
 import pytest
 
 from tests.conftest import PASSWORD
@@ -130,6 +133,35 @@ def test_an_administrator_made_by_a_command_is_recorded(app, stored):
     assert event["request_id"] is event["client_network"] is None
 
 
+def test_imported_accounts_are_recorded(app, stored, tmp_path):
+    hashed = bcrypt.hashpw(b"a password", bcrypt.gensalt(4)).decode()
+    file = tmp_path / "accounts.jsonl"
+    people = {"root@example.com": "admin", "ada@example.com": "user"}
+    lines = [
+        json.dumps({"email": email, "name": "A", "role": role, "password_hash": hashed})
+        for email, role in people.items()
+    ]
+    file.write_text("\n".join(lines))
+    for _ in range(2):
+        app.test_cli_runner().invoke(args=["accounts", "import", str(file)])
+
+    events = stored("account.created")
+
+    assert [event["actor"] for event in events] == ["command", "command"]
+    assert sorted(event["details"]["role"] for event in events) == ["admin", "user"]
+
+
+def test_a_changed_profile_is_told_without_what_it_says(register, client, events_of):
+    account = register()
+    body = {"name": "Ada Lovelace", "locale": "de"}
+    client.patch("/v1/accounts/me", json=body, headers=account.headers)
+
+    event = events_of(account)[-1]
+
+    assert (event["kind"], event["outcome"]) == ("account.profile_changed", "succeeded")
+    assert event["details"] == {"fields": ["locale", "name"]}
+
+
 @pytest.mark.parametrize(
     ("address", "network"),
     [
@@ -163,7 +195,7 @@ def test_nothing_private_is_in_an_event(register, post, owner_connection, client
     rows = owner_connection.execute("SELECT audit_events::text FROM audit_events").fetchall()
 
     text = str(rows)
-    assert len(rows) == 3
+    assert len(rows) == 4
     for value in ("very.private", "Secret", PASSWORD, account.tokens["refresh_token"]):
         assert value not in text
 
