@@ -28,9 +28,10 @@ class Breaker:
         self._lock = Lock()
 
     @property
-    def is_open(self) -> bool:
-        """Whether the last calls failed, and no probe has succeeded since."""
-        return self._retry_at is not None
+    def is_pausing(self) -> bool:
+        """Whether it is open and its pause has not ended, so that no probe may be made yet."""
+        retry_at = self._retry_at
+        return retry_at is not None and self._clock() < retry_at
 
     def allow(self) -> bool:
         """Whether to call now; when it is open that is one probe each time its pause ends."""

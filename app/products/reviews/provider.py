@@ -115,10 +115,10 @@ def check() -> None:
     """See whether the provider answers; for the health endpoint, which asks once at a time.
 
     Raises:
-        RecommenderDown: its circuit breaker is open, or it does not list its models.
+        RecommenderDown: its circuit breaker pauses, or it does not list its models.
     """
     provider: Provider = current_app.extensions["recommender"]
-    if provider.breaker.is_open:
+    if provider.breaker.is_pausing:
         raise RecommenderDown("the last calls failed")
     now = time.monotonic()
     if provider.health is None or now - provider.health[0] > HEALTH_AGE_SECONDS:

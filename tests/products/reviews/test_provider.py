@@ -292,7 +292,9 @@ def test_after_failures_it_is_left_alone_and_then_probed(
     server.answer = answer_with(GOOD)
     now[0] += provider.PAUSE_SECONDS
     assert ask()["engine"] == "provider"
-    assert not breaker.is_open
+    breaker.fail()
+    # Closed: one failure opens it no more.
+    assert not breaker.is_pausing
 
 
 @pytest.mark.parametrize(
@@ -410,10 +412,18 @@ def test_health_does_not_wait_for_a_trickling_header(
     assert gone.wait(10)
 
 
-def test_health_tells_of_an_open_breaker(shop: APIFlask, server: Answering) -> None:
-    shop.extensions["recommender"].breaker.fail(60)
+def test_health_tells_of_an_open_breaker_until_its_pause_ends(
+    shop: APIFlask, server: Answering
+) -> None:
+    now = [0.0]
+    breaker = shop.extensions["recommender"].breaker
+    breaker._clock = lambda: now[0]
+    breaker.fail(60)
     assert health(shop)["recommender"]["status"] == "down"
     assert server.requests == []
+    # Nobody has asked for a recommendation since.
+    now[0] = 60
+    assert health(shop)["recommender"]["status"] == "up"
 
 
 def test_without_a_provider_health_shows_none(app: APIFlask) -> None:
