@@ -40,4 +40,6 @@ if ! link_packages; then
 fi
 venv/bin/python -m compileall -q app
 rm -rf wheels-*
+# A host that loses its power now must not keep the mark without what it stands for.
+sync --file-system .
 touch installed
