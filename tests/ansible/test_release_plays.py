@@ -33,6 +33,10 @@ elif verb == "serve":
     state["release"], state["idle"] = state["idle"], state["release"]
 elif verb == "good":
     state["good"] = [*words[1:], state["release"]][0]
+elif sys.argv[1] == "watch":
+    watched = (here / "log").read_text().count("--seconds") if (here / "log").exists() else 0
+    if (here / "bad").exists() and watched == 2:
+        sys.exit("fivebox watch: 100.0 % of 50 requests failed")
 elif verb == "prove" and (here / "astray").exists():
     sys.exit("fivebox slot: behind nginx answers nobody")
 elif verb == "show":
@@ -245,6 +249,38 @@ def test_each_host_is_verified_by_what_answers_there(fleet: Fleet) -> None:
     status, text = fleet.play("verify.yml")
     assert status
     assert "fivebox slot: behind nginx answers nobody" in text
+
+
+@pytest.fixture
+def watching(fleet: Fleet) -> Fleet:
+    """The plays of deploy.yml that move the traffic and watch, with their lock."""
+    plays = re.split("(?m)^(?=- name)", (ROOT / "playbooks/deploy.yml").read_text())
+    text = "".join(play for play in plays if re.match(r"- name: \((1|6|8)/9\)", play))
+    (fleet.folder / "watch.yml").write_text(text.replace("become: true", "become: false"))
+    return fleet
+
+
+def watches(fleet: Fleet, name: str) -> list[bool]:
+    """Each watch of a host: whether it went on from the one before."""
+    return ["--again" in line for line in fleet.done(name) if line.startswith("--seconds")]
+
+
+def test_all_hosts_are_watched_in_turns_from_their_own_move_on(watching: Fleet) -> None:
+    status, text = watching.play("watch.yml", "-e", "release_version=3.0")
+    assert not status, text
+    assert watches(watching, "api1") == [False] + [True] * 6
+    assert watches(watching, "api2") == [False] + [True] * 5
+    seconds = [line.split()[1] for line in watching.done("api2") if line.startswith("--seconds")]
+    assert sum(map(float, seconds)) == 120
+
+
+def test_what_one_host_sees_ends_the_watch_of_all(watching: Fleet) -> None:
+    (watching.folder / "api1/bad").touch()
+    _, text = watching.play("watch.yml", "-e", "release_version=3.0")
+    assert "fivebox watch: 100.0 % of 50 requests failed" in text
+    # Two turns of the six; that of api1 which failed left no line.
+    assert watches(watching, "api1") == [False, True]
+    assert watches(watching, "api2") == [False, True]
 
 
 @pytest.fixture

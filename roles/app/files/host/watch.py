@@ -13,6 +13,8 @@ from slot import active, children, main_processes
 
 API = Path("/run/fivebox/api.sock")
 METRICS = "/internal/metrics"
+# What had been counted when the watch began, for its next turns.
+BEGUN = Path("/run/fivebox/watch.json")
 # Fewer requests say little about percentages.
 ENOUGH = 50
 # Probes that may fail one after another.
@@ -25,8 +27,8 @@ LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 class Sums:
     """What the API has counted so far: requests, those that failed, and those within each bound."""
 
-    def __init__(self, text):
-        self.requests = self.failed = 0
+    def __init__(self, text=""):
+        self.requests = self.failed = 0.0
         self.within = Counter()
         for line in text.splitlines():
             match = SAMPLE.match(line)
@@ -40,6 +42,22 @@ class Sums:
                 self.failed += float(match[3]) * labels["status"].startswith("5")
             else:
                 self.within[float(labels["le"])] += float(match[3])
+
+    def keep(self):
+        """Note them as what the next turns of this watch begin with."""
+        kept = [self.requests, self.failed, list(self.within.items())]
+        BEGUN.write_text(json.dumps(kept))
+
+    @classmethod
+    def kept(cls):
+        """Those that the watch began with; None when it has not begun."""
+        try:
+            requests, failed, within = json.loads(BEGUN.read_text())
+        except (OSError, ValueError):
+            return None
+        sums = cls()
+        sums.requests, sums.failed, sums.within = requests, failed, Counter(dict(within))
+        return sums
 
     def since(self, before):
         """Requests, per cent of them that failed, and the bound of their 95th percentile in ms."""
@@ -70,10 +88,14 @@ def main():
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--error-percent", type=float, required=True)
     parser.add_argument("--p95-ms", type=float, required=True)
+    parser.add_argument("--again", action="store_true", help="another turn of the watch before")
     parser.add_argument("nginx", nargs="?", help="URL that nginx serves on this host")
     given = parser.parse_args()
-    begun, failures, before, serving = time.monotonic(), 0, sums(), processes()
+    begun, failures, serving = time.monotonic(), 0, processes()
     requests, failed, p95 = 0, 0.0, 0.0
+    before = Sums.kept() if given.again else None
+    if before is None and (before := sums()):
+        before.keep()
     while time.monotonic() - begun < given.seconds:
         time.sleep(PAUSE_SECONDS)
         asked = to_nginx(given.nginx) if given.nginx else UnixConnection(API)
