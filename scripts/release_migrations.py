@@ -1,4 +1,4 @@
-"""List the migrations of a release that come after a revision, as JSON; deploy.yml asks.
+"""Compare the migrations of a release with the database's last one, as JSON; deploy.yml asks.
 
 A migration that drops or renames what the release before still uses says so by `contract = "why"`.
 """
@@ -7,15 +7,20 @@ import ast
 import json
 import sys
 import tarfile
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 FOLDER = "migrations/versions"
+# An archive may be older than the database; then this project tells what came since.
+OURS = Path(__file__).resolve().parents[1] / FOLDER
 NAMES = ("revision", "down_revision", "contract")
 
 
 def main(archive: str, current: str) -> None:
-    """Print `[{"revision": …, "contract": … or null}]`, the oldest first.
+    """Print `{"pending": steps, "contracted": steps or null}`, the oldest first.
+
+    A step is `{"revision": …, "contract": … or null}`. The database has yet to have what is pending;
+    on what it has had since and contracted, the release may fail.
 
     Args:
         archive: path of the release.
@@ -27,7 +32,16 @@ def main(archive: str, current: str) -> None:
             for member in release.getmembers()
             if PurePosixPath(member.name).parent == PurePosixPath(FOLDER) and member.isfile()
         ]
-    print(json.dumps(pending([constants(source.decode()) for source in sources], current)))
+    theirs = [constants(source.decode()) for source in sources]
+    ours = [constants(path.read_text()) for path in OURS.glob("*.py")]
+    print(
+        json.dumps(
+            {
+                "pending": pending(theirs, current),
+                "contracted": contracted(theirs, ours, current),
+            }
+        )
+    )
 
 
 def constants(source: str) -> dict[str, Any]:
@@ -50,10 +64,39 @@ def pending(migrations: list[dict[str, Any]], current: str) -> list[dict[str, An
     after = {migration["down_revision"]: migration for migration in migrations}
     listed, revision = [], current or None
     while revision in after:
-        step = after[revision]
-        listed.append({"revision": step["revision"], "contract": step["contract"]})
-        revision = step["revision"]
+        listed.append(_step(after[revision]))
+        revision = listed[-1]["revision"]
     return listed
+
+
+def contracted(
+    theirs: list[dict[str, Any]], ours: list[dict[str, Any]], current: str
+) -> list[dict[str, Any]] | None:
+    """The contracting migrations that the database has had and the release does not know.
+
+    Args:
+        theirs: migrations of the release.
+        ours: all that this project knows.
+        current: last revision that the database has had; "" for none.
+
+    Returns:
+        None when nobody knows the database's revision.
+    """
+    known = {migration["revision"] for migration in theirs}
+    by_revision = {migration["revision"]: migration for migration in ours}
+    listed: list[dict[str, Any]] = []
+    revision = current or None
+    while revision and revision not in known:
+        if revision not in by_revision:
+            return None
+        if by_revision[revision]["contract"]:
+            listed.insert(0, _step(by_revision[revision]))
+        revision = by_revision[revision]["down_revision"]
+    return listed
+
+
+def _step(migration: dict[str, Any]) -> dict[str, Any]:
+    return {"revision": migration["revision"], "contract": migration["contract"]}
 
 
 if __name__ == "__main__":

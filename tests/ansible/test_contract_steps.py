@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import tarfile
 from pathlib import Path
@@ -106,5 +107,33 @@ def test_the_migrations_after_a_revision(
     archive: Path, capsys: pytest.CaptureFixture[str], current: str, expected: list[list[str]]
 ) -> None:
     release_migrations.main(str(archive), current)
-    listed = json.loads(capsys.readouterr().out)
+    listed = json.loads(capsys.readouterr().out)["pending"]
     assert [[step["revision"], step["contract"]] for step in listed] == expected
+
+
+@pytest.mark.parametrize(
+    ("current", "expected"),
+    [
+        ("", []),
+        ("0003", []),
+        ("0004", []),
+        ("0006", [{"revision": "0005", "contract": "renamed"}]),
+        ("0009", None),
+    ],
+)
+def test_what_was_contracted_since_a_release(
+    archive: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    current: str,
+    expected: list[dict[str, str]] | None,
+) -> None:
+    ours = tmp_path / "ours"
+    shutil.copytree(tmp_path / "migrations/versions", ours)
+    for number, more in ((4, ""), (5, 'contract = "renamed"\n'), (6, "")):
+        text = f'revision = "{number:04}"\ndown_revision = "{number - 1:04}"\n{more}'
+        (ours / f"{number:04}_x.py").write_text(text)
+    monkeypatch.setattr(release_migrations, "OURS", ours)
+    release_migrations.main(str(archive), current)
+    assert json.loads(capsys.readouterr().out)["contracted"] == expected

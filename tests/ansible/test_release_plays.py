@@ -464,6 +464,35 @@ def test_without_a_host_that_takes_writes_there_is_no_release(migrating: Fleet) 
     assert not (migrating.folder / "points").exists()
 
 
+@pytest.mark.parametrize(
+    ("contracted", "told"),
+    [
+        ([], ""),
+        ([{"revision": "0005", "contract": "renamed"}], "contracted since the release (0005: ren"),
+        (None, "neither the release nor this checkout knows the migration 0006 of the database"),
+    ],
+)
+def test_a_release_that_the_schema_left_behind_is_refused(
+    fleet: Fleet, contracted: object, told: str
+) -> None:
+    tasks = (STEPS / "migrations.yml").read_text()
+    listed = json.dumps({"pending": [], "contracted": contracted})
+    asked = f"""
+- ansible.builtin.command: {{argv: [echo, "0006"]}}
+  register: __release_revision
+- ansible.builtin.command: {{argv: [echo, {json.dumps(listed)}]}}
+  register: __release_listed
+"""
+    rest = tasks[tasks.index("- name: Refuse a release that the database") :]
+    (fleet.folder / "tasks/release/left.yml").write_text(asked + rest)
+    play = "- {hosts: api1, gather_facts: false, vars_files: [vars/release.yml], tasks: [%s]}"
+    include = "{ansible.builtin.include_tasks: tasks/release/left.yml}"
+    (fleet.folder / "left.yml").write_text(play % include)
+    status, text = fleet.play("left.yml")
+    assert (bool(status), told in text) == (bool(told), True), text
+    assert not fleet.play("left.yml", "-e", "allow_contract=true")[0]
+
+
 def test_a_restore_point_is_named_within_its_letters(migrating: Fleet) -> None:
     back_up(migrating)
     archive = f"fivebox-3.0~{'x' * 60}.tar.gz"
