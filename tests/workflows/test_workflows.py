@@ -8,16 +8,14 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from tests.node import install, node
+from tests.workflows.runner import ROOT, WORKFLOWS, run_step, stand_in, steps_of
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 ARCHIVE = "fivebox-1.0.0.tar.gz"
 SECRETS = {"SSH_KEY": "the-key", "KNOWN_HOSTS": "the-hosts", "VAULT_PASSWORD": "the-password"}
 
@@ -41,14 +39,9 @@ def test_the_linter_finds_a_fault(tmp_path: Path) -> None:
 
 def test_every_make_target_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    steps = [step for path in WORKFLOWS for step in _steps(path)]
+    steps = [step for path in WORKFLOWS for step in steps_of(path)]
     called = {name for step in steps for name in re.findall(r"make ([a-z-]+)", step["run"])}
     assert {"lint", "test", "audit", "release"} <= called <= targets
-
-
-def _steps(path: Path) -> list[dict[str, Any]]:
-    jobs = yaml.safe_load(path.read_text())["jobs"].values()
-    return [step for job in jobs for step in job.get("steps", []) if "run" in step]
 
 
 @pytest.fixture
@@ -73,26 +66,6 @@ def webhook() -> Iterator[tuple[str, list[dict[str, str]]]]:
     thread.join()
 
 
-def _stand_in(folder: Path, name: str, calls: Path, more: str = "") -> None:
-    """A program that notes what it was called with."""
-    program = folder / name
-    program.write_text(f'#!/bin/sh\necho "{name} $*" >> {calls}\n{more}\n')
-    program.chmod(0o755)
-
-
-def _run(step: dict[str, Any], folder: Path, variables: dict[str, str]) -> tuple[int, str]:
-    """Run a step as GitHub's runner does; returns its exit status and what it printed."""
-    done = subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-        cwd=folder,
-        env=variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
 class Runner:
     """Runs the steps of environment.yml as GitHub's runner does, in a folder of its own."""
 
@@ -105,8 +78,8 @@ class Runner:
         programs = self.work / ".venv/bin"
         programs.mkdir(parents=True)
         fail = f'case "$*" in *{failing or "nothing-fails"}*) exit 2;; esac'
-        _stand_in(programs, "ansible-playbook", self.calls, fail)
-        _stand_in(folder, "make", self.calls)
+        stand_in(programs, "ansible-playbook", self.calls, fail)
+        stand_in(folder, "make", self.calls)
         self.variables = {
             **SECRETS,
             "WEBHOOK": webhook,
@@ -119,7 +92,7 @@ class Runner:
     def run(self) -> bool:
         """Whether all steps passed."""
         status, outcomes = "success", {}
-        for step in _steps(ROOT / ".github/workflows/environment.yml"):
+        for step in steps_of(ROOT / ".github/workflows/environment.yml"):
             failed = status == "failure"
             wanted = {
                 "": not failed,
@@ -130,7 +103,7 @@ class Runner:
             if not wanted:
                 continue
             given = {**self.variables, "STATUS": status}
-            code, printed = _run(step, self.work, given)
+            code, printed = run_step(step, self.work, given)
             assert not any(secret in printed for secret in SECRETS.values())
             outcomes[step.get("id")] = "failure" if code else "success"
             status = "failure" if code else status
@@ -200,13 +173,13 @@ def test_the_steps_of_the_other_jobs(
 ) -> None:
     calls = tmp_path / "calls"
     for name, more in {"make": "", "apt-get": "", "sudo": 'exec "$@"'}.items():
-        _stand_in(tmp_path, name, calls, more)
+        stand_in(tmp_path, name, calls, more)
     described = yaml.safe_load((ROOT / f".github/workflows/{workflow}.yml").read_text())
     matrix = described["jobs"][job].get("strategy", {}).get("matrix", {"target": [""]})
     assert target in matrix["target"]
     variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TARGET": target}
     for step in [step for step in described["jobs"][job]["steps"] if "run" in step]:
-        code, printed = _run(step, tmp_path, variables)
+        code, printed = run_step(step, tmp_path, variables)
         assert code == 0, printed
     lines = [line for line in calls.read_text().splitlines() if not line.startswith("sudo ")]
     assert len(lines) == len(called)
@@ -214,11 +187,11 @@ def test_the_steps_of_the_other_jobs(
 
 
 def test_a_step_that_fails_fails_its_job(tmp_path: Path) -> None:
-    _stand_in(tmp_path, "sudo", tmp_path / "calls", "exit 100")
+    stand_in(tmp_path, "sudo", tmp_path / "calls", "exit 100")
     ci = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     steps = [step for step in ci["jobs"]["hosts"]["steps"] if "run" in step]
     variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TARGET": "molecule"}
-    assert [_run(step, tmp_path, variables)[0] for step in steps] == [100, 100]
+    assert [run_step(step, tmp_path, variables)[0] for step in steps] == [100, 100]
     # The first command of several ended it.
     assert "apt-get install" not in (tmp_path / "calls").read_text()
 
@@ -239,5 +212,5 @@ def test_production_comes_after_staging_and_staging_after_the_tests() -> None:
     deploy = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())
     # YAML 1.1 reads the key "on" as true.
     assert deploy[True]["workflow_run"]["workflows"] == ["ci"]
-    assert deploy["jobs"]["production"]["needs"] == "staging"
-    assert deploy["jobs"]["staging"]["needs"] == "release"
+    assert deploy["jobs"]["production"]["needs"] == ["passed", "staging"]
+    assert deploy["jobs"]["staging"]["needs"] == ["passed", "release"]
