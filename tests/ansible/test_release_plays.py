@@ -190,18 +190,34 @@ CHECK = """
 """
 
 
-def test_an_archive_of_an_older_schema_is_refused(fleet: Fleet) -> None:
+@pytest.fixture
+def checking(fleet: Fleet) -> Fleet:
     (fleet.folder / "check.yml").write_text(CHECK)
     # About the settings of a whole inventory, and the room on the disk.
     (fleet.folder / "tasks/validate_settings.yml").write_text("[]\n")
     check = fleet.folder / "tasks/release/check.yml"
     check.write_text(check.read_text().replace("/opt/fivebox", "/").replace("600", "0"))
-    for name in fleet.hosts:
-        fleet.put(name, outdated=["3.0"])
-    status, text = fleet.play("check.yml")
+    return fleet
+
+
+# Half of a deploy that was cut off is no release that one returns to.
+@pytest.mark.parametrize("served", ["2.0", "3.0"])
+def test_a_deploy_notes_what_was_good_before(checking: Fleet, served: str) -> None:
+    checking.put("api1", release=served)
+    # It was away during the deploy before.
+    checking.put("api2", release="1.0", good="1.0")
+    noted = checking.folder / "noted"
+    checking.play("check.yml", "-e", f"note_good={noted}")
+    assert noted.read_text() == "2.0\n"
+
+
+def test_an_archive_of_an_older_schema_is_refused(checking: Fleet) -> None:
+    for name in checking.hosts:
+        checking.put(name, outdated=["3.0"])
+    status, text = checking.play("check.yml")
     assert status
     assert "a release since 3.0 contracted the schema" in text
-    status, text = fleet.play("check.yml", "-e", "allow_contract=true")
+    status, text = checking.play("check.yml", "-e", "allow_contract=true")
     assert not status, text
 
 
