@@ -27,7 +27,7 @@ import gevent  # noqa: E402
 import urllib3  # noqa: E402
 from gevent.pool import Group  # noqa: E402
 
-from scripts.public import Account, Public, Refused, members  # noqa: E402
+from scripts.public import LIMITED, TOO_MANY, Account, Public, Refused, members  # noqa: E402
 from scripts.story import story  # noqa: E402
 
 HABITS = "/v1/habits"
@@ -228,7 +228,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def main() -> int:
-    """Run; the exit status is 1 when anything failed."""
+    """Run; the exit status is 1 when anything failed, LIMITED when no account could be made."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("domain")
     parser.add_argument("--address", default="", help="where to find it instead of by DNS")
@@ -262,7 +262,10 @@ def main() -> int:
             load.check()
     except (Refused, OSError, urllib3.exceptions.HTTPError) as error:
         if not load:
-            sys.exit(f"{given.domain}: {error}")
+            limited = isinstance(error, Refused) and error.status == TOO_MANY
+            unjudged = " is not judged under load" if limited else ""
+            print(f"{given.domain}{unjudged}: {error}", file=sys.stderr)
+            return LIMITED if limited else 1
         load.fault("end", str(error))
     results = load.results
     if given.samples:

@@ -14,8 +14,9 @@ SECONDS = 20
 # Longer than the silence between two heartbeats.
 STREAM_SECONDS = 80
 
-
 TOO_MANY = 429
+# Exit status of a tool that judged nothing: it may make no further account for now (EX_TEMPFAIL).
+LIMITED = 75
 
 
 class Refused(Exception):

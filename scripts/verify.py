@@ -102,7 +102,7 @@ def _story(public: Public) -> Iterator[str]:
     except Refused as refused:
         # Who deploys often has made as many accounts as one may: that is no fault of the API.
         if refused.status == TOO_MANY:
-            print(refused)
+            print(f"{public.domain} is not judged by a client's story: {refused}")
         else:
             yield str(refused)
 

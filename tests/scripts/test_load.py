@@ -14,6 +14,8 @@ import pytest
 from apiflask import APIFlask
 from werkzeug.serving import make_server
 
+from scripts.public import LIMITED
+
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "api.example.com"
 
@@ -130,11 +132,42 @@ def test_a_limit_that_is_reached_is_named(
     place = serve(make_app(rate_limits_enabled=True, rate_limit_login="2 per 15 minutes"))
     # Each account follows five.
     status, told, errors = load(place, "--streams=10")
-    assert (status, told) == (1, "")
-    assert errors.startswith(f"{DOMAIN}: the account was refused: this address or user has asked")
+    assert (status, told) == (LIMITED, "")
+    assert errors.startswith(f"{DOMAIN} is not judged under load: the account was refused: this")
     assert "fivebox_rate_limit_login" in errors
     assert len(errors.splitlines()) == 1
     assert accounts(owner_connection) == [True, True]
+
+
+@pytest.mark.parametrize("answer", [500, 403])
+def test_an_account_that_is_refused_otherwise_is_a_fault(
+    make_app: Callable[..., APIFlask], serve: Callable[[APIFlask], list[str]], answer: int
+) -> None:
+    broken = make_app()
+
+    @broken.before_request
+    def fail() -> tuple[str, int]:
+        return "broken", answer
+
+    status, told, errors = load(serve(broken), "--story")
+    assert (status, told) == (1, "")
+    assert errors == f"{DOMAIN}: the account was refused with {answer}: broken\n"
+
+
+def test_a_limit_after_the_account_was_made_is_a_fault(
+    make_app: Callable[..., APIFlask], serve: Callable[[APIFlask], list[str]]
+) -> None:
+    broken = make_app()
+
+    @broken.before_request
+    def fail() -> tuple[str, int] | None:
+        from flask import request
+
+        return ("broken", 429) if request.path.startswith("/v1/habits") else None
+
+    status, told, _ = load(serve(broken), "--story")
+    assert status == 1
+    assert json.loads(told)["failed"] > 20
 
 
 def test_the_load_ends_before_its_account_may_ask_no_more(
