@@ -148,7 +148,7 @@ def test_after_half_a_deploy_it_goes_to_what_was_good(fleet: Fleet) -> None:
     assert not status, text
     assert releases(fleet) == ["2.0"] * 2
     # Who served it all the time is left in peace.
-    assert fleet.done("api1") == ["good --forget"]
+    assert fleet.done("api1") == ["good --forget 2.0", "clear"]
 
 
 def test_a_host_that_fails_takes_the_others_back(fleet: Fleet) -> None:
@@ -230,7 +230,48 @@ def test_the_lock_of_a_run_that_was_cut_off_is_broken_on_request(fleet: Fleet) -
     status, text = fleet.play("rollback.yml", "-e", "break_lock=true")
     assert not status, text
     assert "taken over: ada@desk (deploy 9)" in text
+    assert releases(fleet) == ["2.0"] * 2
     assert fleet.lock("show") == "free"
+
+
+@pytest.mark.parametrize("expired", [True, False])
+def test_after_a_deploy_that_moved_no_traffic_it_stays(fleet: Fleet, expired: bool) -> None:
+    fleet.lock("take", "ada@desk (deploy 9)", "0" if expired else "30")
+    for name in fleet.hosts:
+        fleet.put(name, idle="3.0")
+    status, text = fleet.play("rollback.yml", "-e", "break_lock=true")
+    assert not status, text
+    assert "api1 serves 2.0, and goes to 2.0" in text
+    assert "ada@desk (deploy 9)" in text
+    assert releases(fleet) == ["2.0"] * 2
+    assert [fleet.done(name) for name in fleet.hosts] == [["good --forget 2.0", "clear"]] * 2
+    # Now there is nothing left of that deploy.
+    status, text = fleet.play("rollback.yml")
+    assert not status, text
+    assert releases(fleet) == ["1.0"] * 2
+
+
+def test_after_a_deploy_that_was_cut_off_it_goes_where_it_is_told(fleet: Fleet) -> None:
+    fleet.lock("take", "ada@desk (deploy 9)", "30")
+    status, text = fleet.play("rollback.yml", "-e", "break_lock=true", "-e", "release=1.0")
+    assert not status, text
+    assert releases(fleet) == ["1.0"] * 2
+
+
+@pytest.mark.parametrize("moved", [[], ["api1"], ["api1", "api2"]], ids=["none", "one", "all"])
+def test_a_rollback_that_was_cut_off_is_ended(fleet: Fleet, moved: list[str]) -> None:
+    text = (fleet.folder / "rollback.yml").read_text()
+    cut = text.partition("    - name: Move the traffic\n")[0]
+    (fleet.folder / "cut.yml").write_text(cut)
+    assert not fleet.play("cut.yml")[0]
+    # Where a host goes that is started anew (`fivebox slot recover`).
+    assert {fleet.shown(name, "good") for name in fleet.hosts} == {"1.0"}
+    for name in moved:
+        fleet.put(name, release="1.0", good="1.0", back="0.9")
+    status, text = fleet.play("rollback.yml", "-e", "break_lock=true")
+    assert not status, text
+    assert releases(fleet) == ["1.0"] * 2
+    assert {fleet.shown(name, "good") for name in fleet.hosts} == {"1.0"}
 
 
 def test_a_lock_that_expired_is_held_on_unless_another_took_it(fleet: Fleet) -> None:
@@ -366,7 +407,7 @@ STEPWISE = """
   tasks:
     - ansible.builtin.include_tasks: tasks/release/guarded.yml
       vars: {step: "{{ item }}"}
-      loop: [cutover, settle]
+      loop: [cutover, keep]
 - hosts: api
   gather_facts: false
   ignore_unreachable: true
@@ -394,7 +435,7 @@ def test_a_host_that_does_not_answer_stops_the_release(fleet: Fleet, strategy: s
     assert "WITH A SCHEMA THAT 3.0 CONTRACTED" in text
     assert fleet.done("api1")[:3] == ["start 3.0", "serve http://127.0.0.1", "retire 15"]
     assert releases(fleet) == ["2.0"] * 2
-    assert "good --forget" not in fleet.done("api1")
+    assert "good" not in fleet.done("api1")
     assert fleet.lock("show") == "free"
 
 

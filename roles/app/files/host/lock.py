@@ -37,11 +37,16 @@ def write(lock):
 
 
 def take(holder, minutes, force):
-    """Take the lock and print the key that gives it back; ends with who has it otherwise."""
+    """Take the lock and print the key that gives it back; ends with who has it otherwise.
+
+    Tells whose it was, if they never gave it back.
+    """
     if lock := held():
         if not force:
             sys.exit(f"fivebox lock: {told(lock)}")
         print(f"taken over: {told(lock)}", file=sys.stderr)
+    elif lock := written():
+        print(f"never given back: {told(lock)}", file=sys.stderr)
     key = secrets.token_hex(8)
     write({"holder": holder, "key": key, "since": time.time(), "minutes": minutes})
     print(key)
