@@ -16,9 +16,10 @@ from app.schemas import Body
 from app.sync import statements
 from app.sync.collection import Change, Collection
 
-# The first is app.schemas.RowId; an id that follows from the row's values may have a colon.
+# The first is app.schemas.RowId; an id that follows from the row's values may have a colon, and is
+# at most a chosen one and that of a document of content (app.content.schemas.Slug).
 _CHOSEN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_DERIVED_ID = re.compile(r"[A-Za-z0-9_:-]{1,80}")
+_DERIVED_ID = re.compile(r"[A-Za-z0-9_:-]{1,165}")
 
 
 class ParentMissing(Conflict):

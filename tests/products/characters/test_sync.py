@@ -62,6 +62,18 @@ def test_a_character_made_offline_is_whole(device: Rxdb, call: Call, user: Accou
     assert Rxdb(user).documents("characters") == {"mira": document()}
 
 
+def test_a_device_changes_an_item_whose_id_is_long(device: Rxdb, call: Call) -> None:
+    character_id, item_id = "m" * 64, "ring-of-the-careful-step"
+    call("POST", "/v1/characters", {**CHARACTER, "id": character_id})
+    item = f"/v1/characters/{character_id}/items/{item_id}"
+    assert call("PUT", item, {"quantity": 1}).status_code == 201
+    (known,) = device.documents("character_items").values()
+
+    device.store("character_items", ({**known, "quantity": 2}, known))
+
+    assert call("GET", item).get_json()["quantity"] == 2
+
+
 def test_a_deleted_character_takes_all_it_has_along(device: Rxdb, user: Account) -> None:
     device.store("characters", (document(), None))
     device.store("character_items", (carried(), None))
