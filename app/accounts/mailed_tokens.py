@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, update
+from sqlalchemy import ColumnElement, delete, update
 
 from app.accounts.models import MailedToken
 from app.database.session import act_as
@@ -29,15 +29,19 @@ class Proof:
     email: str
 
 
-def issue(user_id: UUID, purpose: str, email: str) -> str:
-    """Make a token and keep its digest; earlier ones of the purpose end. The caller commits.
+def issue(user_id: UUID, purpose: str, email: str, asked_at: datetime) -> str:
+    """Make a token and keep its digest; those made before it was asked for end. The caller commits.
+
+    Those made since stay: a mail that seemed to fail may have arrived, and is sent once more.
 
     Args:
         user_id: whose account it opens.
         purpose: a key of LIVES.
         email: the address that it is mailed to.
+        asked_at: when its mail was queued.
     """
-    revoke(user_id, purpose)
+    life = LIVES[purpose]
+    _end(user_id, MailedToken.purpose == purpose, MailedToken.expires_at < asked_at + life)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     db.session.add(
         MailedToken(
@@ -45,7 +49,7 @@ def issue(user_id: UUID, purpose: str, email: str) -> str:
             user_id=user_id,
             purpose=purpose,
             email=email,
-            expires_at=datetime.now(UTC) + LIVES[purpose],
+            expires_at=datetime.now(UTC) + life,
         )
     )
     return token
@@ -82,13 +86,12 @@ def use(token: str) -> None:
 
 def revoke(user_id: UUID, *purposes: str) -> None:
     """End the user's unused tokens of some purposes."""
-    db.session.execute(
-        delete(MailedToken).where(
-            MailedToken.user_id == user_id,
-            MailedToken.purpose.in_(purposes),
-            MailedToken.used_at.is_(None),
-        )
-    )
+    _end(user_id, MailedToken.purpose.in_(purposes))
+
+
+def _end(user_id: UUID, *which: ColumnElement[bool]) -> None:
+    about = (MailedToken.user_id == user_id, MailedToken.used_at.is_(None), *which)
+    db.session.execute(delete(MailedToken).where(*about))
 
 
 def purge(ended_before: datetime) -> int:

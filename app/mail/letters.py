@@ -4,6 +4,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 
+import idna
 from flask import current_app
 from sqlalchemy import select
 
@@ -32,25 +33,32 @@ def compose(mail: Mail) -> EmailMessage | None:
         return None
     values: dict[str, str] = {}
     if mail.template in mailed_tokens.LIVES:
-        token = mailed_tokens.issue(user.id, mail.template, mail.recipient)
+        token = mailed_tokens.issue(user.id, mail.template, mail.recipient, mail.created_at)
         # Behind the "#", which browsers keep to themselves: no server's log shows the token.
         values["link"] = f"{_app_url()}/{mail.template}#token={token}"
     text = write(mail.template, user.locale, **values)
     message = EmailMessage()
-    message["To"] = mail.recipient
+    message["To"] = _in_letters_of_dns(mail.recipient)
     message["Subject"] = text.subject
     message["Date"] = format_datetime(mail.created_at)
     # RFC 3834: nobody's holiday notice is to answer.
     message["Auto-Submitted"] = "auto-generated"
     sender = current_app.extensions["settings"].mail_from
     if sender:
-        message["From"] = Address(sender.name, addr_spec=sender.email)
+        address = _in_letters_of_dns(sender.email)
+        message["From"] = Address(sender.name, addr_spec=address)
         # One id for all attempts: a reader's mailbox can tell a repeat.
-        message["Message-ID"] = f"<{mail.id}@{sender.email.rpartition('@')[2]}>"
+        message["Message-ID"] = f"<{mail.id}@{address.rpartition('@')[2]}>"
     message.set_content(text.body)
     # Only now: setting the content removes what describes it.
     message["Content-Language"] = text.language
     return message
+
+
+def _in_letters_of_dns(address: str) -> str:
+    """An address whose domain any mail server understands (RFC 5891), also without SMTPUTF8."""
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{idna.encode(domain, uts46=True).decode()}"
 
 
 def _reader(mail: Mail) -> User | None:

@@ -4,6 +4,7 @@ import smtplib
 import ssl
 import time
 from types import TracebackType
+from typing import Any
 from urllib.parse import unquote
 
 from flask import Flask
@@ -15,9 +16,30 @@ from app.settings import Settings
 PORTS = {"smtp": 587, "smtps": 465}
 # For each step of the dialogue.
 TIMEOUT_SECONDS = 15.0
+# While it takes a mail, which some do only after they have looked through it: who hangs up before
+# gets it sent twice. RFC 5321, 4.5.3.2.6, would have ten minutes; delivery.LEASE is to outlast it.
+DATA_SECONDS = 240.0
 CHECK_TIMEOUT_SECONDS = 1.5
 # Providers ban who knocks all the time, so a check's outcome serves for a while.
 CHECK_EVERY_SECONDS = 60.0
+
+
+class _Patient(smtplib.SMTP):
+    """One that waits longer while the server takes a mail."""
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        """See smtplib; called by send_message."""
+        if self.sock:
+            self.sock.settimeout(DATA_SECONDS)
+        try:
+            return super().data(msg)
+        finally:
+            if self.sock:
+                self.sock.settimeout(self.timeout)
+
+
+class _PatientByTls(_Patient, smtplib.SMTP_SSL):
+    """The same with TLS from the first byte."""
 
 
 class Connection:
@@ -42,11 +64,11 @@ class Connection:
         # An IPv6 host stands in brackets.
         host, port = (url.host or "").strip("[]"), url.port or PORTS[url.scheme]
         if url.scheme == "smtps":
-            self._server: smtplib.SMTP = smtplib.SMTP_SSL(
+            self._server: smtplib.SMTP = _PatientByTls(
                 host, port, timeout=self._timeout, context=tls
             )
         else:
-            self._server = smtplib.SMTP(host, port, timeout=self._timeout)
+            self._server = _Patient(host, port, timeout=self._timeout)
         try:
             if url.scheme == "smtp":
                 self._server.starttls(context=tls)

@@ -140,6 +140,26 @@ def test_too_many_mails_are_not_sent_and_not_told(sign_up, ask, send, mail_serve
     assert len(mail_server.to(account.email)) == before + 3
 
 
+def test_a_stranger_who_asks_first_does_not_keep_the_owner_from_a_link_that_serves(
+    sign_up, ask, send, reset, mail_server, owner_connection
+):
+    account = sign_up()
+    for _ in range(5):
+        ask(account.email)
+    send()
+    for table, columns in (("mails", ["created_at"]), ("mailed_tokens", ["expires_at"])):
+        for column in columns:
+            owner_connection.execute(
+                f"UPDATE {table} SET {column} = {column} - interval '31 minutes'"  # noqa: S608
+            )
+    assert reset(mail_server.token(account.email)).status_code == 422
+
+    ask(account.email)
+    send()
+
+    assert reset(mail_server.token(account.email)).status_code == 204
+
+
 def test_asking_at_once_does_not_pass_the_limit(mailing, owner_connection, wait_for_lock):
     def ask(_number: int) -> int:
         body = {"email": "ada@example.com"}

@@ -43,6 +43,9 @@ class MailServer:
         self.refused_recipients: dict[str, str] = {}
         self.refused_data: dict[str, str] = {}
         self.hold_until_connections = 1
+        # That it takes to say that it has taken a mail.
+        self.slow_seconds = 0.0
+        self.knows_utf8 = True
         self._holding: set[int] = set()
 
     def start(self, scheme: str = "smtp", port: int = 0, *, open_to_all: bool = False) -> None:
@@ -62,6 +65,7 @@ class MailServer:
             auth_exclude_mechanism=["LOGIN"],
             # The port is encrypted where it matters; smtps is not known to it as such.
             auth_require_tls=not by_tls,
+            enable_SMTPUTF8=self.knows_utf8,
         )
         self._controller.start()
 
@@ -125,6 +129,7 @@ class MailServer:
         message = message_from_bytes(content, policy=default)
         assert isinstance(message, EmailMessage)
         self.received.append(message)
+        await asyncio.sleep(self.slow_seconds)
         return "250 OK"
 
 

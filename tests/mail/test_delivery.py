@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.database.session import act_as
 from app.extensions import db
-from app.mail import delivery
+from app.mail import delivery, smtp
 from app.mail.letters import compose
 from app.mail.models import Mail
 from tests.mail.fixtures import APP_URL
@@ -279,6 +279,50 @@ def test_the_mail_of_a_sender_that_died_is_sent_by_the_next(
     body = {"token": mail_server.token("ada@example.com")}
     client = mailing.test_client()
     assert client.post("/v1/accounts/verify-address", json=body).status_code == 204
+
+
+def test_a_server_that_takes_its_time_gets_a_mail_once(
+    sign_up, send, mail_server, monkeypatch, state
+):
+    sign_up(sent=False)
+    # In place of TIMEOUT_SECONDS.
+    monkeypatch.setattr(smtp.Connection.__init__, "__defaults__", (0.5,))
+    mail_server.slow_seconds = 1.0
+
+    assert "Sent 1," in send().output
+    assert state() == ("sent", 1, None)
+    assert len(mail_server.received) == 1
+
+
+def test_a_mail_that_arrived_though_it_seemed_to_fail_serves(
+    mailing, sign_up, send, mail_server, make_due, monkeypatch, state
+):
+    sign_up(sent=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(smtp, "DATA_SECONDS", 0.5)
+        mail_server.slow_seconds = 1.0
+        assert "put off 1" in send().output
+    mail_server.slow_seconds = 0.0
+    first = mail_server.token("ada@example.com")
+    make_due()
+    assert "Sent 1," in send().output
+
+    assert mail_server.token("ada@example.com") != first
+    client = mailing.test_client()
+    answers = [client.post("/v1/accounts/verify-address", json={"token": first}) for _ in "ab"]
+    assert [answer.status_code for answer in answers] == [204, 422]
+
+
+@pytest.mark.parametrize("utf8", [True, False])
+def test_a_domain_of_other_letters_gets_its_mail(mailing, sign_up, send, mail_server, state, utf8):
+    port = mail_server.port
+    mail_server.stop()
+    mail_server.knows_utf8 = utf8
+    mail_server.start(port=port)
+    sign_up("ada@m\u00fcller.example")
+
+    assert state("ada@m\u00fcller.example")[0] == "sent"
+    assert [message["To"] for message in mail_server.received] == ["ada@xn--mller-kva.example"]
 
 
 def test_a_mail_about_what_is_settled_is_dropped(sign_up, send, mail_server, owner_connection):
