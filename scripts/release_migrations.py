@@ -19,8 +19,8 @@ NAMES = ("revision", "down_revision", "contract")
 def main(archive: str, current: str) -> None:
     """Print `{"pending": steps, "contracted": steps or null}`, the oldest first.
 
-    A step is `{"revision": …, "contract": … or null}`. The database has yet to have what is pending;
-    on what it has had since and contracted, the release may fail.
+    A step is `{"revision": …, "contract": … or null}`. The database is to have what is pending;
+    on what it has had since and contracted the release may fail.
 
     Args:
         archive: path of the release.
