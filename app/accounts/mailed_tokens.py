@@ -1,19 +1,20 @@
 """Tokens that go out by mail: each proves once, for a while, that its reader has the address."""
 
 import hashlib
-import secrets
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, update
+from sqlalchemy import delete, update
+from sqlalchemy.dialects.postgresql import insert
 
 from app.accounts.models import MailedToken
+from app.accounts.vault import keyed_digest
 from app.database.session import act_as
 from app.errors import Problem, Unprocessable
 from app.extensions import db
 
-TOKEN_BYTES = 32
 LIVES = {
     "verify-address": timedelta(days=3),
     "reset-password": timedelta(minutes=30),
@@ -29,28 +30,30 @@ class Proof:
     email: str
 
 
-def issue(user_id: UUID, purpose: str, email: str, asked_at: datetime) -> str:
-    """Make a token and keep its digest; those made before it was asked for end. The caller commits.
+def issue(mail_id: UUID, user_id: UUID, purpose: str, email: str) -> str:
+    """Make the token of a mail and keep its digest; those of other mails of the purpose end.
 
-    Those made since stay: a mail that seemed to fail may have arrived, and is sent once more.
+    Another attempt to send the mail makes the same token and lets it live anew: whichever copy
+    arrives, its link serves. A used one stays used. The caller commits.
 
     Args:
+        mail_id: the mail that it goes out by.
         user_id: whose account it opens.
         purpose: a key of LIVES.
         email: the address that it is mailed to.
-        asked_at: when its mail was queued.
     """
-    life = LIVES[purpose]
-    _end(user_id, MailedToken.purpose == purpose, MailedToken.expires_at < asked_at + life)
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    db.session.add(
-        MailedToken(
+    revoke(user_id, purpose)
+    token = urlsafe_b64encode(keyed_digest("mailed token", str(mail_id))).rstrip(b"=").decode()
+    db.session.execute(
+        insert(MailedToken)
+        .values(
             digest=_digest(token),
             user_id=user_id,
             purpose=purpose,
             email=email,
-            expires_at=datetime.now(UTC) + life,
+            expires_at=datetime.now(UTC) + LIVES[purpose],
         )
+        .on_conflict_do_nothing()
     )
     return token
 
@@ -86,12 +89,13 @@ def use(token: str) -> None:
 
 def revoke(user_id: UUID, *purposes: str) -> None:
     """End the user's unused tokens of some purposes."""
-    _end(user_id, MailedToken.purpose.in_(purposes))
-
-
-def _end(user_id: UUID, *which: ColumnElement[bool]) -> None:
-    about = (MailedToken.user_id == user_id, MailedToken.used_at.is_(None), *which)
-    db.session.execute(delete(MailedToken).where(*about))
+    db.session.execute(
+        delete(MailedToken).where(
+            MailedToken.user_id == user_id,
+            MailedToken.purpose.in_(purposes),
+            MailedToken.used_at.is_(None),
+        )
+    )
 
 
 def purge(ended_before: datetime) -> int:
@@ -101,7 +105,7 @@ def purge(ended_before: datetime) -> int:
 
 
 def _digest(token: str) -> bytes:
-    # No salt or stretching, since the token is random.
+    # No salt or stretching: without the server's key a token is as good as random.
     return hashlib.sha256(token.encode()).digest()
 
 

@@ -35,7 +35,7 @@ def unseal(purpose: str, sealed: bytes, context: bytes) -> bytes:
 
 
 def keyed_digest(purpose: str, text: str) -> bytes:
-    """HMAC-SHA-256 of a text that is too short to be hashed without a key."""
+    """HMAC-SHA-256 of a text that is too short, or too well known, to be hashed without a key."""
     return hmac.new(_key(purpose), text.encode(), hashlib.sha256).digest()
 
 

@@ -25,7 +25,10 @@ from app.mail.models import Mail
 from app.mail.smtp import Connection, reason
 
 # Longer than a dialogue with the slowest mail server takes.
-LEASE = timedelta(minutes=10)
+LEASE = timedelta(minutes=15)
+# Then it is the next run's turn: other jobs of the host wait for this one, and its unit ends what
+# takes an hour, in the middle of a mail.
+RUN = timedelta(minutes=5)
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=1)
 PERMANENT = 500
@@ -57,15 +60,17 @@ def _present() -> datetime:
 
 
 def send_due(clock: Callable[[], datetime] = _present) -> Tally:
-    """Send all mails that are due; a mail that fails waits longer each time, until it expires.
+    """Send the mails that are due; a mail that fails waits longer each time, until it expires.
+
+    After RUN no further mail is begun.
 
     Args:
         clock: tells the time that decides what is due.
     """
-    tally = Tally()
+    tally, until = Tally(), clock() + RUN
     with ExitStack() as stack:
         server: smtplib.SMTP | None = None
-        while not tally.server_error and (mail := _claim(clock())):
+        while not tally.server_error and clock() < until and (mail := _claim(clock())):
             if mail.expires_at <= clock():
                 _end(mail, "failed")
                 tally.failed += 1

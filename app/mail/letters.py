@@ -17,7 +17,7 @@ from app.settings import Settings
 
 
 def compose(mail: Mail) -> EmailMessage | None:
-    """Write a mail, with a new token when its kind has one; the caller commits.
+    """Write a mail, with its token when its kind has one; the caller commits.
 
     The transaction acts in the scope "accounts".
 
@@ -33,7 +33,7 @@ def compose(mail: Mail) -> EmailMessage | None:
         return None
     values: dict[str, str] = {}
     if mail.template in mailed_tokens.LIVES:
-        token = mailed_tokens.issue(user.id, mail.template, mail.recipient, mail.created_at)
+        token = mailed_tokens.issue(mail.id, user.id, mail.template, mail.recipient)
         # Behind the "#", which browsers keep to themselves: no server's log shows the token.
         values["link"] = f"{_app_url()}/{mail.template}#token={token}"
     text = write(mail.template, user.locale, **values)
@@ -58,7 +58,11 @@ def compose(mail: Mail) -> EmailMessage | None:
 def _in_letters_of_dns(address: str) -> str:
     """An address whose domain any mail server understands (RFC 5891), also without SMTPUTF8."""
     local, _, domain = address.rpartition("@")
-    return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError:
+        # The mail server is to say what is wrong with it, and only this mail is put off.
+        return address
 
 
 def _reader(mail: Mail) -> User | None:
@@ -67,7 +71,7 @@ def _reader(mail: Mail) -> User | None:
 
 
 def _is_pointless(mail: Mail, user: User) -> bool:
-    if mail.state != "waiting":
+    if mail.state != "waiting" or _has_successor(mail):
         return True
     if mail.template == "verify-address":
         return user.email != mail.recipient or user.email_verified_at is not None
@@ -75,6 +79,23 @@ def _is_pointless(mail: Mail, user: User) -> bool:
         taken = select(User.id).where(User.email == mail.recipient)
         return db.session.scalar(taken) is not None
     return False
+
+
+def _has_successor(mail: Mail) -> bool:
+    """Whether a newer mail has ended the link of this one, and would lose its own to it."""
+    if mail.template not in mailed_tokens.LIVES:
+        return False
+    is_readers = (
+        Mail.recipient == mail.recipient if mail.user_id is None else Mail.user_id == mail.user_id
+    )
+    newer = select(Mail.id).where(
+        is_readers,
+        Mail.template == mail.template,
+        Mail.created_at > mail.created_at,
+        Mail.attempts > 0,
+        Mail.state != "dropped",
+    )
+    return db.session.scalar(newer.limit(1)) is not None
 
 
 def _app_url() -> str:

@@ -16,30 +16,26 @@ from app.settings import Settings
 PORTS = {"smtp": 587, "smtps": 465}
 # For each step of the dialogue.
 TIMEOUT_SECONDS = 15.0
-# While it takes a mail, which some do only after they have looked through it: who hangs up before
-# gets it sent twice. RFC 5321, 4.5.3.2.6, would have ten minutes; delivery.LEASE is to outlast it.
-DATA_SECONDS = 240.0
+# For the answer to a mail's data (RFC 5321, 4.5.3.2.6), which the server may filter meanwhile: who
+# gives up sends again what it takes.
+ANSWER_SECONDS = 600.0
 CHECK_TIMEOUT_SECONDS = 1.5
 # Providers ban who knocks all the time, so a check's outcome serves for a while.
 CHECK_EVERY_SECONDS = 60.0
 
 
 class _Patient(smtplib.SMTP):
-    """One that waits longer while the server takes a mail."""
+    """Waits longer for one answer than for all others."""
 
-    def data(self, msg: Any) -> tuple[int, bytes]:
-        """See smtplib; called by send_message."""
+    def send(self, s: Any) -> None:
+        super().send(s)
         if self.sock:
-            self.sock.settimeout(DATA_SECONDS)
-        try:
-            return super().data(msg)
-        finally:
-            if self.sock:
-                self.sock.settimeout(self.timeout)
+            ends_mail = isinstance(s, bytes) and s.endswith(b"\r\n.\r\n")
+            self.sock.settimeout(ANSWER_SECONDS if ends_mail else self.timeout)
 
 
 class _PatientByTls(_Patient, smtplib.SMTP_SSL):
-    """The same with TLS from the first byte."""
+    pass
 
 
 class Connection:
@@ -49,7 +45,7 @@ class Connection:
         """
         Args:
             url: smtp:// (RFC 6409, by STARTTLS of RFC 3207) or smtps:// (RFC 8314).
-            timeout: seconds that each step may take.
+            timeout: seconds that each step may take, but the answer to a mail's data.
         """
         self._url = url
         self._timeout = timeout

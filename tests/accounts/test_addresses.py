@@ -231,3 +231,15 @@ def test_a_stranger_is_not_mailed_by_many_accounts(sign_up, request_change):
     statuses = [request_change(account, NEW).status_code for account in accounts]
 
     assert statuses == [202, 202, 202, 429]
+
+
+def test_an_address_that_was_corrected_before_the_mails_went_out_gets_no_link_that_serves(
+    sign_up, send, mail_server, request_change, change
+):
+    account = sign_up()
+    for new in ("wrong@example.com", "right@example.com"):
+        assert request_change(account, new).status_code == 202
+    send()
+
+    assert change(mail_server.token("wrong@example.com")).status_code == 422
+    assert change(mail_server.token("right@example.com")).status_code == 204

@@ -74,6 +74,19 @@ def test_a_token_serves_once_and_its_sisters_no_more(sign_up, ask_and_read, rese
     assert reset(second, "yet other long words").status_code == 422
 
 
+def test_of_several_links_of_one_run_the_last_serves(sign_up, ask, send, reset, mail_server):
+    account = sign_up()
+    before = len(mail_server.received)
+    for _ in range(2):
+        ask(account.email)
+    send()
+    bodies = [message.get_content() for message in mail_server.received[before:]]
+    first, second = (body.split("#token=")[1].split()[0] for body in bodies)
+
+    assert reset(first).status_code == 422
+    assert reset(second).status_code == 204
+
+
 @pytest.mark.parametrize(("minutes", "status"), [(29, 204), (31, 422)])
 def test_it_serves_half_an_hour(sign_up, ask_and_read, reset, owner_connection, minutes, status):
     token = ask_and_read(sign_up().email)

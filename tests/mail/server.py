@@ -42,10 +42,9 @@ class MailServer:
         # Answers to give instead of taking a mail, by recipient.
         self.refused_recipients: dict[str, str] = {}
         self.refused_data: dict[str, str] = {}
-        self.hold_until_connections = 1
-        # That it takes to say that it has taken a mail.
-        self.slow_seconds = 0.0
+        self.answers_after = 0.0
         self.knows_utf8 = True
+        self.hold_until_connections = 1
         self._holding: set[int] = set()
 
     def start(self, scheme: str = "smtp", port: int = 0, *, open_to_all: bool = False) -> None:
@@ -129,7 +128,7 @@ class MailServer:
         message = message_from_bytes(content, policy=default)
         assert isinstance(message, EmailMessage)
         self.received.append(message)
-        await asyncio.sleep(self.slow_seconds)
+        await asyncio.sleep(self.answers_after)
         return "250 OK"
 
 
