@@ -241,7 +241,7 @@ def test_after_a_deploy_that_moved_no_traffic_it_stays(fleet: Fleet, expired: bo
         fleet.put(name, idle="3.0")
     status, text = fleet.play("rollback.yml", "-e", "break_lock=true")
     assert not status, text
-    assert "api1 serves 2.0, and goes to 2.0" in text
+    assert "api1 serves 2.0, and stays there; run this again to go further back" in text
     assert "ada@desk (deploy 9)" in text
     assert releases(fleet) == ["2.0"] * 2
     assert [fleet.done(name) for name in fleet.hosts] == [["good --forget 2.0", "clear"]] * 2

@@ -361,9 +361,14 @@ def test_an_emergency_rollback_takes_the_lock_and_minds_the_schema(
     host.ssh("/usr/local/sbin/fivebox lock take 'ada@desk (deploy 9)' 30")
     try:
         played = operator.play("rollback", "-e", "break_lock=true")
-        assert played.failed
+        assert not played.failed, played.output
         text = " ".join(played.output.split())
         assert "taken over: ada@desk (deploy 9)" in text
+        assert "stays there; run this again to go further back" in text
+        assert _state(host)["release"] == "0.1.0+cut-off"
+        played = operator.play("rollback")
+        assert played.failed
+        text = " ".join(played.output.split())
         assert f"a release since {before} contracted the schema" in text
         assert _lock(host) == "free"
         played = operator.play("rollback", "-e", "allow_contract=true")
