@@ -123,6 +123,9 @@ def send_content(file_id: str, query: LinkQuery) -> Response:
 @blueprint.output({}, 204)
 @blueprint.doc(responses=[412])
 def delete_file(file_id: str) -> str:
-    """Delete a file; its links end at once."""
+    """Delete a file; its links find nothing from then on.
+
+    A link to upload into a bucket takes bytes until it expires; nobody can read them.
+    """
     service.delete_file(current_user_id(), file_id)
     return ""

@@ -6,14 +6,13 @@ from uuid import UUID, uuid4
 
 import structlog
 from flask import current_app
-from sqlalchemy import func, select
 
 from app.database import owned
 from app.database.feed import lock_feed
-from app.errors import Conflict, Problem, Unavailable, Unprocessable
+from app.errors import Conflict, Unavailable, Unprocessable
 from app.extensions import db
+from app.files import limits
 from app.files.models import UserFile
-from app.files.purposes import find_purpose
 from app.files.schemas import FileInput, FileOutput, FilesQuery
 from app.files.storage import (
     ObjectChanged,
@@ -26,18 +25,6 @@ from app.files.verification import verify
 from app.operations.metrics import FILE_BYTES
 
 logger = structlog.get_logger(__name__)
-
-
-class FileTooLarge(Problem):
-    """The purpose or the settings allow no file of this size; `limit` in the body is in bytes."""
-
-    status, type = 413, "file-too-large"
-
-
-class QuotaExceeded(Problem):
-    """The user's files would take too much; `used` and `limit` in the body are in bytes."""
-
-    status, type = 413, "quota-exceeded"
 
 
 def list_files(user_id: UUID, query: FilesQuery) -> dict[str, Any]:
@@ -69,15 +56,18 @@ def create_file(user_id: UUID, data: FileInput) -> tuple[UserFile, bool]:
         Unprocessable: there is no such purpose, or it does not take this type.
         FileTooLarge: it is larger than the purpose or the settings allow.
         QuotaExceeded: the user has no room for it.
+        TooManyRequests: the user declared too much today, and a bucket has the files.
         Conflict: the id is taken by a file with other content.
     """
-    _require_allowed(data)
+    limits.require_allowed(data)
     lock_feed(user_id)
     fields = data.model_dump(exclude={"id"})
     same = owned.find_repeat(UserFile, user_id, data.id, fields, FileOutput)
     if same:
         return same, False
-    _require_room(user_id, data.size)
+    limits.require_room(user_id, data.size)
+    if not current_storage().links_end:
+        limits.require_allowance(user_id, data.size)
     fields |= {"object_id": uuid4(), "state": "pending", "stored_at": None}
     return owned.store_new(UserFile, user_id, data.id, fields), True
 
@@ -185,35 +175,6 @@ def _take_apart(file: UserFile) -> None:
     # storage.
     db.session.expunge(file)
     db.session.commit()
-
-
-def _require_allowed(data: FileInput) -> None:
-    purpose = find_purpose(data.purpose)
-    if purpose is None:
-        raise Unprocessable("purpose", "there is none of this name")
-    if data.content_type not in purpose.types:
-        types = ", ".join(sorted(purpose.types))
-        raise Unprocessable("content_type", f"files for this purpose are {types}")
-    limit = current_app.extensions["settings"].file_max_bytes
-    limit = min(limit, purpose.max_bytes or limit)
-    if data.size > limit:
-        raise FileTooLarge(f"A file for this purpose has at most {limit} bytes.", limit=limit)
-
-
-def _require_room(user_id: UUID, size: int) -> None:
-    limit = current_app.extensions["settings"].files_quota_bytes
-    used = int(
-        db.session.scalar(
-            select(func.coalesce(func.sum(UserFile.size), 0)).where(
-                UserFile.user_id == user_id, UserFile.deleted_at.is_(None)
-            )
-        )
-        or 0
-    )
-    if used + size > limit:
-        raise QuotaExceeded(
-            f"Your files take {used} of {limit} bytes; delete some first.", used=used, limit=limit
-        )
 
 
 def _link_seconds() -> int:

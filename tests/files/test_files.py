@@ -290,7 +290,8 @@ def test_an_old_upload_link_does_not_reach_the_successor(user: Person) -> None:
     user.call("DELETE", "/v1/files/f1")
     user.declare(b"new")
 
-    upload(old, TEXT)
+    # A bucket takes them for the file that is gone.
+    assert upload(old, TEXT).status == (404 if user.served.storage.links_end else 200)
 
     assert_problem(user.complete(), 409, "conflict")
 
@@ -300,7 +301,7 @@ def test_an_upload_link_cannot_change_a_stored_file(user: Person) -> None:
     upload(request, TEXT)
     user.complete()
 
-    upload(request, TEXT.upper())
+    assert upload(request, TEXT.upper()).status == (409 if user.served.storage.links_end else 200)
 
     assert user.complete().status == 200
     assert send("GET", user.link()).body == TEXT

@@ -9,9 +9,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.stub import Stubber
+from redis.exceptions import ConnectionError as RedisConnectionError
 
+from app.extensions import limiter
 from app.files.storage import ObjectChanged
 from tests.files.conftest import (
+    QUOTA_BYTES,
     S3,
     TEXT,
     URL_SECONDS,
@@ -137,6 +140,63 @@ def test_without_the_service_the_rest_goes_on(user: Person, make_app: Any) -> No
     assert len(user.served.stored_keys()) == 1
     assert user.served.app.test_cli_runner().invoke(args=["files", "clean"]).exit_code == 0
     assert user.served.stored_keys() == []
+
+
+def test_links_that_outlive_their_files_pass_the_quota_by_a_days_bytes(user: Person) -> None:
+    half = bytes(QUOTA_BYTES // 2)
+    changes = {"content_type": "application/octet-stream"}
+    for content in (half,) * 4:
+        assert user.declare(content, **changes).status == 201
+        # A repeat is the same object, and costs nothing.
+        assert user.declare(content, **changes).status == 200
+        assert user.call("DELETE", "/v1/files/f1").status == 204
+
+    answer = user.declare()
+
+    assert_problem(answer, 429, "too-many-requests")
+    assert 0 < int(answer.headers["Retry-After"]) <= 86_400
+    assert Person(user.served).declare().status == 201
+
+
+def test_on_the_disk_a_link_ends_with_its_file(local: Served) -> None:
+    user = Person(local)
+    for content in (bytes(QUOTA_BYTES // 2),) * 5:
+        upload_link = user.declare(content, content_type="application/octet-stream").json()[
+            "upload"
+        ]
+        assert user.call("DELETE", "/v1/files/f1").status == 204
+        assert upload(upload_link, content).status == 404
+
+
+def test_without_redis_nothing_is_counted_by_the_day(user: Person, monkeypatch: Any) -> None:
+    def lost(*_: object, **__: object) -> bool:
+        raise RedisConnectionError
+
+    with user.served.app.app_context():
+        monkeypatch.setattr(limiter.limiter, "test", lost)
+    assert user.declare().status == 201
+
+
+def test_services_of_old_get_no_newer_checksums(user: Person, bucket: Served) -> None:
+    sent: list[dict[str, str]] = []
+
+    def look(request: Any, **_: object) -> None:
+        sent.append({name.lower(): str(value) for name, value in request.headers.items()})
+
+    user.add()
+    events = bucket.storage.client.meta.events  # type: ignore[attr-defined]
+    events.register("before-send.s3", look)
+    try:
+        with bucket.app.app_context():
+            file = user.row()
+            bucket.storage.promote(
+                file.object_key, file.upload_key, bucket.storage.open(file.object_key).version
+            )
+            bucket.storage.delete(file.upload_key)
+    finally:
+        events.unregister("before-send.s3", look)
+    assert len(sent) == 3
+    assert not [name for headers in sent for name in headers if name.startswith("x-amz-checksum")]
 
 
 def test_without_a_bucket_boto3_is_not_loaded(project: Any, environment: dict[str, str]) -> None:

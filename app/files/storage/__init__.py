@@ -54,7 +54,14 @@ class StoredObject:
 
 
 class Storage(Protocol):
-    """What a storage can do; every method raises `Unavailable` when it does not answer."""
+    """What a storage can do; every method raises `Unavailable` when it does not answer.
+
+    Attributes:
+        links_end: whether the upload link of a file that is stored or deleted is refused at once,
+            or only when it expires.
+    """
+
+    links_end: bool
 
     def sign_upload(self, file: UserFile, seconds: int) -> SignedRequest:
         """A request that puts the file's bytes under its `upload_key`."""

@@ -31,6 +31,8 @@ logger = structlog.get_logger(__name__)
 class LocalStorage:
     """One file per object; whatever breaks off leaves no half object under a key."""
 
+    links_end = True
+
     def __init__(self, folder: Path, public_url: str) -> None:
         """
         Args:

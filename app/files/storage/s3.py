@@ -40,6 +40,8 @@ class S3Storage:
     """Objects below a folder named after the environment: a staging system that was given the
     bucket of production must not take its files for orphans."""
 
+    links_end = False
+
     def __init__(self, settings: Settings) -> None:
         # Its lines of debugging hold signatures.
         logging.getLogger("botocore").setLevel(logging.INFO)

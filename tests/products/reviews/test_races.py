@@ -136,3 +136,23 @@ def test_a_review_deleted_after_the_ranking_is_no_reason(
             event.remove(db.engine, "before_cursor_execute", delete)
 
     assert found["faust"] is None
+
+
+def test_a_rating_that_waits_for_a_recount_is_counted(
+    reader: Account,
+    client: FlaskClient,
+    acting: Callable[[Account], Any],
+    register: Callable[..., Account],
+    wait_for_lock: Callable[[], None],
+) -> None:
+    """The recount forgets the book, which had no ratings; the rating makes it known again."""
+    rate(reader, "emma")
+    call(reader, "DELETE", "/v1/reviews/emma")
+    with ThreadPoolExecutor(1) as pool:
+        with acting(register()) as counting:
+            counting.execute("SELECT recount_rating('emma')")
+            late = pool.submit(rate, reader, "emma", 4)
+            wait_for_lock()
+        late.result()
+
+    assert (summary(client, "emma")["count"], summary(client, "emma")["sum"]) == (1, 4)

@@ -60,7 +60,8 @@ def test_no_writer_is_lost_among_many(
         found = summary(client, book_id)
         assert (found["count"], found["sum"]) == (len(ratings), sum(ratings))
         assert list(found["histogram"].values()) == [ratings.count(n) for n in range(1, 6)]
-    assert run("recount").output == f"Counted the ratings of {_known(app)} books; 0 were wrong.\n"
+    known = _known(app)
+    assert run("recount").output == f"Counted the ratings of {known} books; 0 were wrong.\n"
 
 
 def _known(app: APIFlask) -> int:
@@ -125,6 +126,18 @@ def test_recount_mends_and_tells_a_drift(
         "Counted the ratings of 2 books; 0 were wrong.\n",
     )
     assert summary(client, "emma")["sum"] == summary(client, "faust")["sum"] == 4
+
+
+def test_recount_forgets_what_nobody_rates(
+    app: APIFlask, reader: Account, client: FlaskClient, run: Callable[..., Any]
+) -> None:
+    rate(reader, "emma", 4)
+    call(reader, "DELETE", "/v1/reviews/emma")
+    assert run("recount").output == "Counted the ratings of 1 books; 0 were wrong.\n"
+    assert _known(app) == 0
+    assert summary(client, "emma")["count"] == 0
+    rate(reader, "emma", 4)
+    assert summary(client, "emma")["count"] == 1
 
 
 def test_a_replay_emits_nothing(reader: Account, client: FlaskClient) -> None:
