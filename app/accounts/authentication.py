@@ -7,7 +7,7 @@ from apiflask import HTTPTokenAuth
 from flask import Response, g, request
 from sqlalchemy import select
 
-from app.accounts.claims import REFUSALS
+from app.accounts.claims import REFUSALS, bearer_token
 from app.accounts.models import User
 from app.accounts.tokens import bearer_claims, bearer_is_expired
 from app.audit.recording import record
@@ -91,5 +91,5 @@ def _refuse(status: int) -> Response:
     elif bearer_is_expired():
         reason = "expired"
     else:
-        reason = "invalid" if request.headers.get("Authorization") else "missing"
+        reason = "invalid" if bearer_token(request.headers.get("Authorization", "")) else "missing"
     raise Unauthorized(REFUSALS[reason], reason=reason)

@@ -16,6 +16,12 @@ REFUSALS = {
 }
 
 
+def bearer_token(header: str) -> str:
+    """The token of an `Authorization` header (RFC 6750), or nothing when it brings none."""
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 class ExpiredToken(Exception):
     """The token was a valid one; its time is over."""
 

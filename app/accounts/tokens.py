@@ -12,7 +12,7 @@ from uuid import UUID
 from flask import current_app, g, request
 from flask_jwt_extended import create_access_token
 
-from app.accounts.claims import ExpiredToken, access_claims
+from app.accounts.claims import ExpiredToken, access_claims, bearer_token
 
 SECRET_BYTES = 24
 MAC_CHARACTERS = 32
@@ -45,11 +45,11 @@ def new_access_token(user_id: UUID, device_id: UUID, lifetime: timedelta) -> str
 def bearer_claims() -> dict[str, Any] | None:
     """Claims of the request's access token, or None when it has no valid one; verified once."""
     if "bearer_claims" not in g:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        token = bearer_token(request.headers.get("Authorization", ""))
         g.bearer_claims, g.bearer_expired = None, False
-        if scheme.lower() == "bearer":
+        if token:
             try:
-                g.bearer_claims = _verified_claims(token.strip())
+                g.bearer_claims = _verified_claims(token)
             except ExpiredToken:
                 g.bearer_expired = True
     claims: dict[str, Any] | None = g.bearer_claims

@@ -17,7 +17,7 @@ from gevent.hub import get_hub
 from gevent.socket import wait_write
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
-from app.accounts.claims import REFUSALS, ExpiredToken, access_claims
+from app.accounts.claims import REFUSALS, ExpiredToken, access_claims, bearer_token
 from app.events import metrics
 from app.events.hub import BYE, GONE, SLOW, Hub, Stream, TooManyStreams
 from app.events.subscriber import Subscriber
@@ -127,14 +127,13 @@ class EventsApp:
         return self._frames(stream, request)
 
     def _claims(self, request: "_Request") -> dict[str, Any]:
-        header = request.environ.get("HTTP_AUTHORIZATION", "")
-        if not header:
+        token = bearer_token(request.environ.get("HTTP_AUTHORIZATION", ""))
+        if not token:
             raise _Refused("missing")
-        scheme, _, token = header.partition(" ")
         settings = self._settings
         try:
             claims = access_claims(
-                token.strip() if scheme.lower() == "bearer" else "",
+                token,
                 keys=settings.jwt_keys,
                 issuer=settings.public_url,
                 audience=settings.jwt_audience,

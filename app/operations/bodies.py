@@ -40,8 +40,9 @@ class JsonRequest(Request):
             return super().on_json_loading_failed(e)
         if not self.get_data().strip():
             raise BadRequest(MISSING)
+        fault = "it is not UTF-8" if "not valid UTF-8" in e.msg else e.msg
         raise BadRequest(
-            f"The body is not valid JSON: line {e.lineno}, column {e.colno} ({e.msg})."
+            f"The body is not valid JSON: line {e.lineno}, column {e.colno} ({fault})."
         )
 
 
@@ -61,7 +62,8 @@ def media_type_of(view: Callable[..., Any]) -> str:
 
 
 def init_app(app: APIFlask) -> None:
-    """Refuse bodies of a type that the view does not take with 415, and null with 400."""
+    """Refuse bodies of a type that the view does not take, or encoded ones, with 415, and null with
+    400."""
     app.request_class = JsonRequest
 
     @app.before_request
@@ -72,3 +74,6 @@ def init_app(app: APIFlask) -> None:
         has_body = bool(request.content_length) or request.headers.get("Transfer-Encoding")
         if has_body and request.mimetype != wanted:
             raise UnsupportedMediaType(f"Send the body as {wanted}.")
+        coding = request.headers.get("Content-Encoding", "identity")
+        if has_body and coding.lower() != "identity":
+            raise UnsupportedMediaType("Send the body as it is, without Content-Encoding.")

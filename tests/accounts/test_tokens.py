@@ -94,7 +94,8 @@ def test_a_token_that_served_expires(client, register, monkeypatch):
     [
         ({}, "missing"),
         ({"Authorization": "Bearer x"}, "invalid"),
-        ({"Authorization": "Basic YTpi"}, "invalid"),
+        ({"Authorization": "Basic YTpi"}, "missing"),
+        ({"Authorization": "eyJ.e30.x"}, "missing"),
     ],
 )
 def test_nonsense_is_not_to_be_refreshed(client, headers, reason):

@@ -70,3 +70,19 @@ def test_a_missing_body_is_asked_for(client, body):
 
     assert_problem(answer, 400, "bad-request")
     assert answer.get_json()["detail"] == "Send a JSON object as the body."
+
+
+def test_an_encoded_body_is_not_taken_for_bad_json(client):
+    answer = send(client, b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+
+    assert_problem(answer, 415, "unsupported-media-type")
+    assert "Content-Encoding" in answer.get_json()["detail"]
+
+
+def test_what_is_not_utf_8_is_told_so(client):
+    answer = send(client, b'{"email": "\xfc"}')
+
+    assert_problem(answer, 400, "bad-request")
+    assert answer.get_json()["detail"] == (
+        "The body is not valid JSON: line 1, column 1 (it is not UTF-8)."
+    )
