@@ -3,9 +3,13 @@
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from uuid import UUID
 
-from tests.files.conftest import TEXT, Person, Served
+import psycopg
+
+from tests.conftest import PASSWORD
+from tests.files.conftest import TEXT, Person, Served, upload
 
 
 def test_the_export_has_the_bytes_of_each_file(user: Person) -> None:
@@ -45,3 +49,26 @@ def test_a_removed_account_leaves_no_bytes(user: Person, served: Served) -> None
     with served.app.app_context():
         remove_files(UUID(user.id))()
     assert served.stored_keys() == []
+
+
+def test_an_account_that_asked_for_its_deletion_leaves_no_bytes(
+    user: Person, run: Callable[..., str], owner_connection: psycopg.Connection
+) -> None:
+    """From the request to the last byte, also of an upload that nobody completed."""
+    staying = Person(user.served)
+    staying.add(TEXT)
+    kept = user.served.stored_keys()
+    user.add(TEXT)
+    upload(user.declare(b"pending", id="f2").json()["upload"], b"pending")
+    assert user.call("DELETE", "/v1/accounts/me", {"password": PASSWORD}).status == 202
+    run("accounts", "purge")
+    assert len(user.served.stored_keys()) == 3
+    owner_connection.execute(
+        "UPDATE users SET deletion_requested_at = deletion_requested_at - interval '15 days'"
+    )
+
+    run("accounts", "purge")
+
+    assert user.served.stored_keys() == kept
+    left = owner_connection.execute("SELECT FROM user_files WHERE user_id = %s", [user.id])
+    assert left.fetchall() == []

@@ -82,3 +82,37 @@ def test_the_tables_have_the_limits_of_the_api(
 ) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         owner_connection.execute(f"UPDATE {change}")  # type: ignore[arg-type]
+
+
+def test_all_of_it_goes_with_the_account(
+    rows: None, app: APIFlask, owner_connection: psycopg.Connection
+) -> None:
+    owner_connection.execute("UPDATE users SET deletion_requested_at = '2026-01-01'")
+    done = app.test_cli_runner().invoke(args=["accounts", "purge"])
+    assert done.exit_code == 0, done.output
+    assert _counts(owner_connection) == [0, 0, 0]
+
+
+def test_tombstones_are_purged(
+    rows: None, call: Call, app: APIFlask, owner_connection: psycopg.Connection
+) -> None:
+    for path in ("/profile", "/plans/week"):
+        assert call("DELETE", path).status_code == 204
+    for table in TABLES:
+        owner_connection.execute(
+            f"UPDATE {table} SET deleted_at = '2020-01-01'"  # type: ignore[arg-type] # noqa: S608
+        )
+    done = app.test_cli_runner().invoke(args=["purge"])
+    assert done.output == "Removed 3 rows, 0 devices and 0 sync sessions.\n"
+    assert _counts(owner_connection) == [0, 0, 0]
+
+
+def _counts(connection: psycopg.Connection) -> list[int]:
+    found = []
+    for table in TABLES:
+        row = connection.execute(
+            f"SELECT count(*) FROM {table}"  # type: ignore[arg-type] # noqa: S608 - our names
+        ).fetchone()
+        assert row
+        found.append(row[0])
+    return found
