@@ -1,10 +1,11 @@
-"""A TCP proxy that does harm at a chosen request."""
+"""A proxy of HTTP or the database that does harm at a chosen request."""
 
 import contextlib
 import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 def nothing() -> None:
@@ -13,9 +14,9 @@ def nothing() -> None:
 
 @dataclass
 class Trap:
-    """What happens once, at the first request that begins so."""
+    """What happens once, at the first request that has these words."""
 
-    beginning: bytes
+    words: bytes
     before: Callable[[], object] = nothing
     after: Callable[[], object] = nothing
     cut: bool = False
@@ -23,31 +24,36 @@ class Trap:
 
 
 class Proxy:
-    """Passes connections on to a port of this host."""
+    """Passes connections to a port of its own on to a server of this host.
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    Args:
+        server: its port, or the path of its socket.
+    """
+
+    def __init__(self, server: int | Path) -> None:
+        self._server = server
         self._traps: list[Trap] = []
         # Connections share the traps.
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def cut_reply(self, beginning: str) -> threading.Event:
+    def cut_reply(self, words: str) -> threading.Event:
         """Drop the reply to the next such request: it is done, but its sender never hears so.
 
         Args:
-            beginning: of the request, such as "POST /v1/sync".
+            words: of the request, such as "POST /v1/sync".
 
         Returns:
             an event that tells when the reply was there.
         """
-        return self._lay(Trap(beginning.encode(), cut=True))
+        return self._lay(Trap(words.encode(), cut=True))
 
     def meddle(
         self,
-        beginning: str,
+        words: str,
         *,
         before: Callable[[], object] = nothing,
         after: Callable[[], object] = nothing,
@@ -57,7 +63,7 @@ class Proxy:
         Returns:
             an event that tells when the reply was there.
         """
-        return self._lay(Trap(beginning.encode(), before, after))
+        return self._lay(Trap(words.encode(), before, after))
 
     def close(self) -> None:
         self._listener.close()
@@ -69,7 +75,7 @@ class Proxy:
 
     def _take(self, data: bytes) -> Trap | None:
         with self._lock:
-            trap = next((t for t in self._traps if data.startswith(t.beginning)), None)
+            trap = next((t for t in self._traps if t.words in data), None)
             if trap:
                 self._traps.remove(trap)
             return trap
@@ -78,8 +84,15 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._port))
-                threading.Thread(target=self._serve, args=(client, server), daemon=True).start()
+                ends = (client, self._connect())
+                threading.Thread(target=self._serve, args=ends, daemon=True).start()
+
+    def _connect(self) -> socket.socket:
+        if isinstance(self._server, int):
+            return socket.create_connection(("127.0.0.1", self._server))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(str(self._server))
+        return server
 
     def _serve(self, client: socket.socket, server: socket.socket) -> None:
         asked: list[Trap] = []

@@ -14,8 +14,11 @@ from tests.clients.conftest import log_in
 from tests.clients.device import DeviceError
 from tests.clients.proxy import Proxy
 from tests.clients.rows import day, habit
+from tests.waiting import wait_until
 
 SECONDS = 60
+# Of a request's transaction; the driver commits some of its own.
+COMMIT = "'app.revoked', true); COMMIT"
 PUSH = {"rxdb": "POST /v1/sync/habits/push", "watermelondb": "POST /v1/sync"}
 PULL = {"rxdb": "GET /v1/sync/progress/pull", "watermelondb": "GET /v1/sync"}
 
@@ -109,30 +112,39 @@ def test_another_s_edit_between_a_push_and_its_reply(new_device, proxy, account)
 
 
 def test_a_worker_killed_between_commit_and_reply(
-    kind, new_device, proxy, server, account, owner_connection
+    kind, new_device, servers, start_server, account, owner_connection
 ):
+    database = Proxy(servers.sockets / ".s.PGSQL.5432")
+    url = f"postgresql://fivebox_app@127.0.0.1:{database.port}/fivebox"
+    server = start_server(FIVEBOX_DATABASE_URL=url)
+    proxy = Proxy(server.port)
     device, other = new_device(proxy.url), new_device()
     device.call("insert", "habits", [habit(kind)])
-    stalled = threading.Event()
-    proxy.meddle(PUSH[kind], before=lambda: (server.stall(), stalled.set()))
+    killed = threading.Event()
+
+    def hold_commits() -> None:
+        # RxDB pulls beside its push, and that commits, too.
+        database.meddle(COMMIT, before=hold_commits, after=lambda: killed.wait(SECONDS))
+
+    proxy.meddle(PUSH[kind], before=hold_commits)
     syncing = threading.Thread(target=sync_while_workers_end, args=[device])
     syncing.start()
     try:
-        deadline = time.monotonic() + SECONDS
-        while not stored(owner_connection, account):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: stored(owner_connection, account))
         assert syncing.is_alive()
     finally:
         server.kill_workers()
+        killed.set()
     syncing.join(SECONDS)
 
-    assert stalled.is_set()
     assert not syncing.is_alive()
-    assert stored(owner_connection, account) == {"read": ("Read", 1)}
     other.sync()
     device.sync()
+    assert stored(owner_connection, account) == {"read": ("Read", 1)}
     assert device.rows() == other.rows()
+    proxy.close()
+    server.stop()
+    database.close()
 
 
 def test_a_first_sync_of_5000_rows(kind, new_device):
